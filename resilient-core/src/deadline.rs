@@ -1,0 +1,168 @@
+//! The deadline of the call that is being polled on this thread.
+//!
+//! Every timeout sets it around each poll of what it limits and restores it afterwards. So it
+//! reaches the policies inside, the body, and other annotated functions which the body calls,
+//! stays apart between two calls joined in one task, and does not cross a spawn.
+
+use crate::time::{NEVER, Nanos, instant, now, until};
+use std::cell::Cell;
+use std::time::Duration;
+
+/// What limits the code that is running: an instant, a length that has not begun to run, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deadline {
+    /// The earliest deadline that is already an instant.
+    at: Nanos,
+    /// The shortest timeout around us whose clock nobody has needed yet.
+    within: Nanos,
+    /// When somebody first asked while `within` had not begun: the clock began to run then.
+    asked: Nanos,
+}
+
+const UNLIMITED: Deadline = Deadline {
+    at: NEVER,
+    within: NEVER,
+    asked: NEVER,
+};
+
+thread_local! {
+    static CURRENT: Cell<Deadline> = const { Cell::new(UNLIMITED) };
+}
+
+impl Deadline {
+    /// The deadline that holds outside of a timeout which is about to be polled.
+    #[inline]
+    pub(crate) fn current() -> Self {
+        CURRENT.get()
+    }
+
+    /// True if an instant has already been passed. Reads no clock where there is none.
+    #[inline]
+    pub(crate) fn has_passed(self) -> bool {
+        self.at != NEVER && now() >= self.at
+    }
+
+    /// The earlier of `at` and this deadline, if this is an instant.
+    #[inline]
+    pub(crate) fn earlier(self, at: Nanos) -> Nanos {
+        self.at.min(at)
+    }
+
+    /// This deadline's length that has not begun to run, or [`NEVER`].
+    #[inline]
+    pub(crate) fn within(self) -> Nanos {
+        self.within
+    }
+
+    /// Holds for what runs on this thread until the scope ends.
+    #[inline]
+    pub(crate) fn enter(outer: Self, at: Nanos, within: Nanos) -> Scope {
+        CURRENT.set(Self {
+            at: outer.at.min(at),
+            within: outer.within.min(within),
+            asked: NEVER,
+        });
+        Scope { outer }
+    }
+}
+
+/// The instant at which the running call will be cut off, fixed now if it was not before.
+pub(crate) fn current_deadline() -> Option<Nanos> {
+    let mut current = CURRENT.get();
+    if current.within != NEVER {
+        let now = now();
+        current.at = current.at.min(now.saturating_add(current.within));
+        current.within = NEVER;
+        current.asked = now;
+        CURRENT.set(current);
+    }
+    (current.at != NEVER).then_some(current.at)
+}
+
+/// A poll during which a narrower deadline holds.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    outer: Deadline,
+}
+
+impl Scope {
+    /// Ends the scope: when the clock of a timeout began to run in it, if anybody asked.
+    #[inline]
+    pub(crate) fn leave(self) -> Nanos {
+        CURRENT.get().asked
+    }
+}
+
+impl Drop for Scope {
+    #[inline]
+    fn drop(&mut self) {
+        let asked = CURRENT.get().asked;
+        let mut outer = self.outer;
+        if asked != NEVER && outer.within != NEVER {
+            // Whoever asked fixed the outer timeout's beginning as well.
+            outer.at = outer.at.min(asked.saturating_add(outer.within));
+            outer.within = NEVER;
+            outer.asked = asked;
+        }
+        CURRENT.set(outer);
+    }
+}
+
+/// When the call in whose body this is asked will be cut off by a timeout, if any limits it.
+///
+/// It is the earliest of all timeouts around the caller, in its own stack and in annotated
+/// functions further out. The clock of a timeout begins to run at the latest when somebody asks.
+/// A spawned task has no deadline of its own accord.
+///
+/// ```
+/// assert_eq!(resilient_core::deadline(), None, "nothing limits this code");
+/// ```
+pub fn deadline() -> Option<tokio::time::Instant> {
+    current_deadline().map(instant)
+}
+
+/// How long the call in whose body this is asked may still take, if a timeout limits it.
+///
+/// Zero when the deadline has passed, which a body that does not yield may live to see.
+///
+/// ```
+/// assert_eq!(resilient_core::time_left(), None, "nothing limits this code");
+/// ```
+pub fn time_left() -> Option<Duration> {
+    current_deadline().map(|at| until(at, now()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn asking_fixes_every_timeout_that_has_not_begun() {
+        let begin = now();
+        let outer = Deadline::enter(Deadline::current(), NEVER, 500);
+        let inner = Deadline::enter(Deadline::current(), NEVER, 100);
+        assert_eq!(current_deadline(), Some(begin + 100));
+        assert_eq!(inner.leave(), begin);
+        assert_eq!(current_deadline(), Some(begin + 500));
+        assert_eq!(outer.leave(), begin);
+        assert_eq!(current_deadline(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_inner_limit_never_lengthens_an_outer_one() {
+        let begin = now();
+        let outer = Deadline::enter(Deadline::current(), begin + 50, NEVER);
+        let inner = Deadline::enter(Deadline::current(), NEVER, 100);
+        assert_eq!(current_deadline(), Some(begin + 50));
+        drop(inner);
+        drop(outer);
+        assert_eq!(Deadline::current(), UNLIMITED);
+    }
+
+    #[test]
+    fn nobody_asks_and_nothing_begins() {
+        let scope = Deadline::enter(Deadline::current(), NEVER, 100);
+        assert_eq!(Deadline::current().within(), 100);
+        assert_eq!(scope.leave(), NEVER);
+    }
+}

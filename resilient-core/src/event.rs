@@ -1,0 +1,271 @@
+//! What policies report, to subscribers and to `tracing`.
+//!
+//! Reporting costs one relaxed load where nobody listens. Events of one policy arrive in the order
+//! in which they happened; a subscriber that falls behind loses the oldest, which is counted.
+
+use crate::error::Rejected;
+use crate::setting::Kind;
+use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
+
+/// How many events are kept for a subscriber that is busy with something else.
+pub const EVENT_CAPACITY: usize = 1024;
+
+/// Something that happened to a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Event {
+    /// Counts up by one from event to event while anybody listens.
+    pub number: u64,
+    /// When it happened, for people; nothing is decided by it.
+    pub at: SystemTime,
+    /// The kind of the policy.
+    pub kind: Kind,
+    /// The name of the policy.
+    pub policy: &'static str,
+    /// What happened.
+    pub what: What,
+}
+
+/// What happened to a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum What {
+    /// A policy went from one state into another.
+    Transition {
+        /// The state it left, for example `closed`.
+        from: &'static str,
+        /// The state it is in now, for example `open`.
+        to: &'static str,
+        /// The rule and the numbers that caused it, or the reason that somebody gave.
+        reason: String,
+    },
+    /// A policy refused a call or cut it off.
+    Rejected(Rejected),
+    /// An attempt failed, and another one follows after `delay`.
+    Retrying {
+        /// The number of the attempt that failed, from 1.
+        attempt: u32,
+        /// How long the call waits before the next attempt.
+        delay: Duration,
+    },
+    /// An attempt failed and no other one follows, although its error would deserve one.
+    GaveUp {
+        /// How many attempts there were.
+        attempts: u32,
+        /// Why there is no other one, for example `all attempts used`.
+        reason: &'static str,
+    },
+    /// A fallback stood in for a call that failed.
+    FellBack,
+    /// A fallback failed too.
+    FallbackFailed,
+    /// Settings of a policy were changed while the program runs.
+    Reconfigured {
+        /// The settings that changed, as `key = value`.
+        changes: Vec<String>,
+    },
+    /// A name was used by a call that nobody has defined.
+    Undefined,
+}
+
+impl What {
+    /// A stable name for logs and streams.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Transition { .. } => "transition",
+            Self::Rejected(_) => "rejected",
+            Self::Retrying { .. } => "retrying",
+            Self::GaveUp { .. } => "gave_up",
+            Self::FellBack => "fell_back",
+            Self::FallbackFailed => "fallback_failed",
+            Self::Reconfigured { .. } => "reconfigured",
+            Self::Undefined => "undefined",
+        }
+    }
+}
+
+static SUBSCRIBERS: AtomicUsize = AtomicUsize::new(0);
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+static CHANNEL: LazyLock<broadcast::Sender<Event>> =
+    LazyLock::new(|| broadcast::Sender::new(EVENT_CAPACITY));
+
+/// Reports what happened to a policy. Must not be called while a lock is held.
+#[cold]
+pub(crate) fn emit(kind: Kind, policy: &'static str, what: What) {
+    trace(kind, policy, &what);
+    if SUBSCRIBERS.load(Ordering::Relaxed) != 0 {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        // Fails only when the last subscriber has just left.
+        let _ = CHANNEL.send(Event {
+            number,
+            at: SystemTime::now(),
+            kind,
+            policy,
+            what,
+        });
+    }
+}
+
+/// Reports a refusal, at the cost of two relaxed loads where nobody wants to know.
+#[inline]
+pub(crate) fn emit_rejected(kind: Kind, rejected: Rejected) {
+    if SUBSCRIBERS.load(Ordering::Relaxed) != 0
+        || tracing::level_filters::LevelFilter::current() >= tracing::Level::DEBUG
+    {
+        emit(kind, rejected.policy(), What::Rejected(rejected));
+    }
+}
+
+/// One line in the log: changes of state are warnings or news, single calls are for debugging.
+fn trace(kind: Kind, policy: &'static str, what: &What) {
+    let (kind, event) = (kind.as_str(), what.name());
+    match what {
+        What::Transition {
+            from,
+            to: to @ ("open" | "forced_open"),
+            reason,
+        } => {
+            tracing::warn!(target: "resilient", kind, policy, event, from, to, reason);
+        }
+        What::Transition { from, to, reason } => {
+            tracing::info!(target: "resilient", kind, policy, event, from, to, reason);
+        }
+        What::Rejected(rejected) => {
+            tracing::debug!(target: "resilient", kind, policy, event, %rejected);
+        }
+        What::Retrying { attempt, delay } => {
+            tracing::debug!(target: "resilient", kind, policy, event, attempt, ?delay);
+        }
+        What::GaveUp { attempts, reason } => {
+            tracing::debug!(target: "resilient", kind, policy, event, attempts, reason);
+        }
+        What::FellBack | What::FallbackFailed => {
+            tracing::debug!(target: "resilient", kind, policy, event);
+        }
+        What::Reconfigured { changes } => {
+            tracing::info!(target: "resilient", kind, policy, event, ?changes);
+        }
+        What::Undefined => {
+            tracing::error!(
+                target: "resilient", kind, policy, event,
+                "nobody has defined the settings of this policy: is its name written right?"
+            );
+        }
+    }
+}
+
+/// A subscription to the events of all policies, from the moment it was made.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use resilient_core::{Events, What};
+///
+/// let mut events = Events::subscribe();
+/// assert!(events.try_next().is_none(), "nothing has happened yet");
+/// assert_eq!(events.missed(), 0);
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Events {
+    receiver: broadcast::Receiver<Event>,
+    missed: u64,
+}
+
+impl Events {
+    /// Subscribes to all events from now on.
+    #[must_use]
+    pub fn subscribe() -> Self {
+        let receiver = CHANNEL.subscribe();
+        SUBSCRIBERS.fetch_add(1, Ordering::Relaxed);
+        Self {
+            receiver,
+            missed: 0,
+        }
+    }
+
+    /// The next event, as soon as there is one.
+    ///
+    /// # Cancel safety
+    ///
+    /// No event is lost if the future is dropped.
+    pub async fn next(&mut self) -> Event {
+        loop {
+            match self.receiver.recv().await {
+                Ok(event) => return event,
+                Err(RecvError::Lagged(missed)) => self.missed += missed,
+                // The sender is a static.
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+
+    /// The next event, if it has already happened.
+    pub fn try_next(&mut self) -> Option<Event> {
+        loop {
+            match self.receiver.try_recv() {
+                Ok(event) => return Some(event),
+                Err(TryRecvError::Lagged(missed)) => self.missed += missed,
+                Err(TryRecvError::Empty | TryRecvError::Closed) => return None,
+            }
+        }
+    }
+
+    /// How many events this subscription has lost because it was more than
+    /// [`EVENT_CAPACITY`] behind.
+    #[must_use]
+    pub const fn missed(&self) -> u64 {
+        self.missed
+    }
+}
+
+impl Drop for Events {
+    fn drop(&mut self) {
+        SUBSCRIBERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIND: Kind = Kind::new("test");
+
+    #[tokio::test]
+    async fn a_subscriber_hears_what_happens_after_it_came() {
+        emit(KIND, "before", What::FellBack);
+        let mut events = Events::subscribe();
+        emit(KIND, "after", What::FellBack);
+        loop {
+            let event = events.next().await;
+            assert_ne!(event.policy, "before");
+            if event.policy == "after" {
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn a_subscriber_that_lags_loses_the_oldest_and_knows_how_many() {
+        let mut events = Events::subscribe();
+        for _ in 0..EVENT_CAPACITY + 10 {
+            emit(KIND, "flood", What::FellBack);
+        }
+        let mut received = 0;
+        while events.try_next().is_some() {
+            received += 1;
+        }
+        assert!(events.missed() >= 10, "missed {}", events.missed());
+        assert!(received <= EVENT_CAPACITY);
+    }
+}

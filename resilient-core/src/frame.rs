@@ -1,0 +1,159 @@
+//! Where one call is, so that a permit which is dropped unsettled knows how the call ended.
+
+use crate::outcome::Outcome;
+use crate::sync::{AtomicU8, Ordering};
+use pin_project_lite::pin_project;
+use std::cell::Cell;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// The call waits: for a place, for a limit, or between two attempts.
+const WAITING: u8 = 0;
+/// The body has begun and has not finished; it is not being polled right now.
+const BODY: u8 = 1;
+/// The body is being polled. Seen by a permit that is dropped, it means that the body panicked:
+/// nothing else can drop a permit in the middle of its own call's poll.
+const POLLING: u8 = 2;
+
+thread_local! {
+    static CUTTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Where one call of an annotated function is: waiting, or in its body.
+///
+/// There is one frame a call, outside of all its policies. Permits look at it when they are
+/// dropped without a result: a body that panicked, and a body that a timeout cut off, are
+/// failures; a call whose caller dropped it, or that was cut off while it waited, is abandoned.
+#[derive(Debug)]
+pub struct Frame {
+    // Never shared between threads at once: an atomic only because a call may move between them.
+    phase: AtomicU8,
+}
+
+impl Frame {
+    /// A frame for a call that has not begun.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            phase: AtomicU8::new(WAITING),
+        }
+    }
+
+    /// Runs the body of the call: while it runs, the frame says so.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops `body`, and nothing of it runs afterwards.
+    #[inline]
+    pub const fn run<F>(&self, body: F) -> Running<'_, F> {
+        Running { body, frame: self }
+    }
+
+    /// How a call ended whose permit is being dropped unsettled.
+    pub(crate) fn ending(&self) -> Outcome {
+        match self.phase.load(Ordering::Relaxed) {
+            POLLING => Outcome::Failure,
+            BODY if CUTTING.get() => Outcome::Failure,
+            _ => Outcome::Abandoned,
+        }
+    }
+}
+
+impl Default for Frame {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+pin_project! {
+    /// The body of a call while it runs; see [`Frame::run`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless they are awaited"]
+    pub struct Running<'a, F> {
+        #[pin]
+        body: F,
+        frame: &'a Frame,
+    }
+}
+
+impl<F: Future> Future for Running<'_, F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let phase = &this.frame.phase;
+        phase.store(POLLING, Ordering::Relaxed);
+        let polled = this.body.poll(context);
+        phase.store(
+            if polled.is_ready() { WAITING } else { BODY },
+            Ordering::Relaxed,
+        );
+        polled
+    }
+}
+
+/// Runs `drop_the_call`, in which calls are dropped because their time is up.
+pub(crate) fn cut(drop_the_call: impl FnOnce()) {
+    struct Restore(bool);
+
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CUTTING.set(self.0);
+        }
+    }
+
+    let _restore = Restore(CUTTING.replace(true));
+    drop_the_call();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::{pending, ready};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::pin::pin;
+    use std::task::Waker;
+
+    fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_call_that_waits_is_abandoned_even_if_it_is_cut() {
+        let frame = Frame::new();
+        assert_eq!(frame.ending(), Outcome::Abandoned);
+        cut(|| assert_eq!(frame.ending(), Outcome::Abandoned));
+    }
+
+    #[test]
+    fn a_body_that_is_cut_is_a_failure_and_one_that_is_dropped_is_abandoned() {
+        let frame = Frame::new();
+        let mut body = pin!(frame.run(pending::<()>()));
+        assert!(poll_once(body.as_mut()).is_pending());
+        assert_eq!(frame.ending(), Outcome::Abandoned);
+        cut(|| assert_eq!(frame.ending(), Outcome::Failure));
+        assert_eq!(frame.ending(), Outcome::Abandoned);
+    }
+
+    #[test]
+    fn a_body_that_panics_is_a_failure() {
+        let frame = Frame::new();
+        let mut body = pin!(frame.run(async { panic!("boom") }));
+        assert!(catch_unwind(AssertUnwindSafe(|| poll_once(body.as_mut()))).is_err());
+        assert_eq!(frame.ending(), Outcome::Failure);
+    }
+
+    #[test]
+    fn a_call_is_waiting_again_after_its_body_has_answered() {
+        let frame = Frame::new();
+        assert!(poll_once(pin!(frame.run(ready(())))).is_ready());
+        cut(|| assert_eq!(frame.ending(), Outcome::Abandoned));
+    }
+
+    #[test]
+    fn the_mark_of_a_cut_is_gone_after_a_panic_in_a_destructor() {
+        assert!(catch_unwind(|| cut(|| panic!("in a destructor"))).is_err());
+        assert!(!CUTTING.get());
+    }
+}

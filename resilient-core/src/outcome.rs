@@ -1,0 +1,362 @@
+//! How a call ended, and what the user's predicates make of it.
+
+use crate::error::Rejected;
+use std::marker::PhantomData;
+
+/// What one call says about whom it called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+pub enum Outcome {
+    /// The callee answered.
+    Success,
+    /// The callee failed, panicked, or did not answer in time.
+    Failure,
+    /// The call says nothing about the callee.
+    Ignored,
+    /// The caller dropped the call before it had ended.
+    Abandoned,
+}
+
+/// Why the inner part of a stack has no value.
+///
+/// Inside one stack a refusal travels as itself, so that a retry can see that the breaker inside
+/// it refused; it becomes the function's own error once, at the outer edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure<E> {
+    /// A policy refused the work or cut it off.
+    Rejected(Rejected),
+    /// The work failed with its own error.
+    Error(E),
+}
+
+/// What travels between the policies of one stack.
+pub type Inside<T, E> = Result<T, Failure<E>>;
+
+/// A return type with a channel for errors: any `Result`, also behind an alias.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no error channel, so a refused call cannot be reported",
+    label = "expected a `Result<T, E>`",
+    note = "return a `Result` whose error implements `From<resilient::Rejected>`, or put a \
+            `#[fallback(…)]` that always answers above the other attributes"
+)]
+pub trait Fallible: Sized {
+    /// The value of a call that succeeded.
+    type Value;
+    /// The function's own error.
+    type Error;
+
+    /// The result as it travels between policies.
+    ///
+    /// # Errors
+    ///
+    /// The function's own error, as [`Failure::Error`].
+    fn split(self) -> Inside<Self::Value, Self::Error>;
+
+    /// The result as the function returns it.
+    fn join(result: Result<Self::Value, Self::Error>) -> Self;
+}
+
+impl<T, E> Fallible for Result<T, E> {
+    type Value = T;
+    type Error = E;
+
+    #[inline]
+    fn split(self) -> Inside<T, E> {
+        self.map_err(Failure::Error)
+    }
+
+    #[inline]
+    fn join(result: Self) -> Self {
+        result
+    }
+}
+
+/// An error type that can represent a refused call: everything that is `From<Rejected>`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot represent a call that was refused or timed out",
+    label = "needs `impl From<resilient::Rejected> for {Self}`",
+    note = "with thiserror, add the variant `#[error(transparent)] Rejected(#[from] resilient::Rejected)`",
+    note = "or convert it on an attribute of the stack: `map_err = path::to::function`"
+)]
+pub trait FromRejected: Sized {
+    /// The refusal as an error of this type.
+    fn from_rejected(rejected: Rejected) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: From<Rejected>> FromRejected for E {
+    #[inline]
+    fn from_rejected(rejected: Rejected) -> Self {
+        rejected.into()
+    }
+}
+
+/// What a call inside a policy came to, in the eyes of that policy's predicates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// A good answer.
+    Success,
+    /// A failure: an error, or an answer that `when_ok` takes for one.
+    Failure,
+    /// An error that is none of this policy's business: `when` is given and says no.
+    NoFailure,
+    /// An error which says nothing about the callee: `unless` says so.
+    Ignored,
+    /// A policy further in refused the call or cut it off.
+    Rejected {
+        /// What it answered.
+        rejected: Rejected,
+        /// What `when_rejected` says of it, if that is given.
+        when_rejected: Option<bool>,
+    },
+}
+
+/// A predicate of the user's, or the absence of one.
+pub trait Predicate<T: ?Sized> {
+    /// What the predicate says; `None` if there is none.
+    fn test(self, value: &T) -> Option<bool>;
+}
+
+/// A predicate that was not written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unset;
+
+impl<T: ?Sized> Predicate<T> for Unset {
+    #[inline(always)]
+    fn test(self, _: &T) -> Option<bool> {
+        None
+    }
+}
+
+/// A predicate that was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Given<F>(F);
+
+impl<T: ?Sized, F: FnOnce(&T) -> bool> Predicate<T> for Given<F> {
+    #[inline(always)]
+    fn test(self, value: &T) -> Option<bool> {
+        Some((self.0)(value))
+    }
+}
+
+/// The predicates of one attribute, and the order in which they are asked.
+///
+/// `R` is the return type of the function: closures find the types of their arguments in it.
+#[derive(Debug)]
+pub struct Judge<R, When = Unset, Unless = Unset, WhenOk = Unset, WhenRejected = Unset> {
+    when: When,
+    unless: Unless,
+    when_ok: WhenOk,
+    when_rejected: WhenRejected,
+    of: PhantomData<fn() -> R>,
+}
+
+impl<R: Fallible> Judge<R> {
+    /// Without predicates: every error is a failure, every value a success.
+    #[inline(always)]
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            when: Unset,
+            unless: Unset,
+            when_ok: Unset,
+            when_rejected: Unset,
+            of: PhantomData,
+        }
+    }
+}
+
+impl<R: Fallible> Default for Judge<R> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<R: Fallible, When, Unless, WhenOk, WhenRejected> Judge<R, When, Unless, WhenOk, WhenRejected> {
+    /// Only errors for which `test` is true are failures.
+    #[inline(always)]
+    #[must_use]
+    pub fn when<F: FnOnce(&R::Error) -> bool>(
+        self,
+        test: F,
+    ) -> Judge<R, Given<F>, Unless, WhenOk, WhenRejected> {
+        let Self {
+            unless,
+            when_ok,
+            when_rejected,
+            of,
+            ..
+        } = self;
+        Judge {
+            when: Given(test),
+            unless,
+            when_ok,
+            when_rejected,
+            of,
+        }
+    }
+
+    /// Errors for which `test` is true say nothing about the callee.
+    #[inline(always)]
+    #[must_use]
+    pub fn unless<F: FnOnce(&R::Error) -> bool>(
+        self,
+        test: F,
+    ) -> Judge<R, When, Given<F>, WhenOk, WhenRejected> {
+        let Self {
+            when,
+            when_ok,
+            when_rejected,
+            of,
+            ..
+        } = self;
+        Judge {
+            when,
+            unless: Given(test),
+            when_ok,
+            when_rejected,
+            of,
+        }
+    }
+
+    /// Values for which `test` is true are failures.
+    #[inline(always)]
+    #[must_use]
+    pub fn when_ok<F: FnOnce(&R::Value) -> bool>(
+        self,
+        test: F,
+    ) -> Judge<R, When, Unless, Given<F>, WhenRejected> {
+        let Self {
+            when,
+            unless,
+            when_rejected,
+            of,
+            ..
+        } = self;
+        Judge {
+            when,
+            unless,
+            when_ok: Given(test),
+            when_rejected,
+            of,
+        }
+    }
+
+    /// Decides what a refusal from further in means.
+    #[inline(always)]
+    #[must_use]
+    pub fn when_rejected<F: FnOnce(&Rejected) -> bool>(
+        self,
+        test: F,
+    ) -> Judge<R, When, Unless, WhenOk, Given<F>> {
+        let Self {
+            when,
+            unless,
+            when_ok,
+            of,
+            ..
+        } = self;
+        Judge {
+            when,
+            unless,
+            when_ok,
+            when_rejected: Given(test),
+            of,
+        }
+    }
+
+    /// What `outcome` is: a refusal reaches only `when_rejected`, an error `unless` before `when`.
+    #[inline]
+    pub fn verdict(self, outcome: &Inside<R::Value, R::Error>) -> Verdict
+    where
+        When: Predicate<R::Error>,
+        Unless: Predicate<R::Error>,
+        WhenOk: Predicate<R::Value>,
+        WhenRejected: Predicate<Rejected>,
+    {
+        match outcome {
+            Ok(value) if self.when_ok.test(value) == Some(true) => Verdict::Failure,
+            Ok(_) => Verdict::Success,
+            Err(Failure::Rejected(rejected)) => Verdict::Rejected {
+                rejected: *rejected,
+                when_rejected: self.when_rejected.test(rejected),
+            },
+            Err(Failure::Error(error)) => {
+                if self.unless.test(error) == Some(true) {
+                    Verdict::Ignored
+                } else if self.when.test(error) == Some(false) {
+                    Verdict::NoFailure
+                } else {
+                    Verdict::Failure
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Answer = Result<u8, &'static str>;
+
+    fn judge() -> Judge<Answer> {
+        Judge::new()
+    }
+
+    #[test]
+    fn without_predicates_every_error_is_a_failure() {
+        assert_eq!(judge().verdict(&Ok(1)), Verdict::Success);
+        assert_eq!(judge().verdict(&Err(Failure::Error("x"))), Verdict::Failure);
+    }
+
+    #[test]
+    fn unless_is_asked_before_when() {
+        let outcome = Err(Failure::Error("x"));
+        assert_eq!(
+            judge().when(|_| true).unless(|_| true).verdict(&outcome),
+            Verdict::Ignored
+        );
+        assert_eq!(
+            judge().when(|_| false).unless(|_| false).verdict(&outcome),
+            Verdict::NoFailure
+        );
+        assert_eq!(
+            judge().when(|_| true).unless(|_| false).verdict(&outcome),
+            Verdict::Failure
+        );
+    }
+
+    #[test]
+    fn when_ok_turns_a_value_into_a_failure() {
+        assert_eq!(
+            judge().when_ok(|value| *value > 3).verdict(&Ok(4)),
+            Verdict::Failure
+        );
+        assert_eq!(
+            judge().when_ok(|value| *value > 3).verdict(&Ok(3)),
+            Verdict::Success
+        );
+    }
+
+    #[test]
+    fn a_refusal_reaches_when_rejected_alone() {
+        let rejected = Rejected::bulkhead_full("x");
+        let verdict = judge()
+            .when(|_| unreachable!("asked `when`"))
+            .unless(|_| unreachable!("asked `unless`"))
+            .when_rejected(|rejected| rejected.policy() == "x")
+            .verdict(&Err(Failure::Rejected(rejected)));
+        assert_eq!(
+            verdict,
+            Verdict::Rejected {
+                rejected,
+                when_rejected: Some(true)
+            }
+        );
+    }
+}

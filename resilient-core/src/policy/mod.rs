@@ -1,0 +1,104 @@
+//! The policies: one file each, with the same sections in the same order.
+
+use crate::setting::{InvalidSetting, Kind, Value};
+use std::fmt;
+
+/// The data of a policy: what was written about it, in an attribute, in code or in a file.
+///
+/// Every setting may be missing; a default is filled in only when a live policy is made of it.
+pub trait Policy: Copy + Default + PartialEq + fmt::Debug + Send + Sync + 'static {
+    /// What decides about calls.
+    type Live: LivePolicy<Policy = Self>;
+
+    /// The kind of the policy.
+    const KIND: Kind;
+    /// The keys of all its settings.
+    const KEYS: &'static [&'static str];
+
+    /// This policy laid over another one: what is written here hides what is written there.
+    #[must_use]
+    fn over(self, below: Self) -> Self;
+
+    /// The value that is written for `key`.
+    fn written(&self, key: &str) -> Option<Value>;
+
+    /// The value that holds for `key`: what is written, or else the default.
+    fn effective(&self, key: &str) -> Option<Value>;
+
+    /// The policy with nothing written for `key`.
+    #[must_use]
+    fn without(self, key: &str) -> Self;
+
+    /// The first setting that was refused, if any was.
+    fn invalid(&self) -> Option<InvalidSetting>;
+}
+
+/// A policy at work: the registry's entry, which admits and refuses calls.
+pub trait LivePolicy: fmt::Debug + Send + Sync + 'static {
+    /// Its data.
+    type Policy: Policy<Live = Self>;
+
+    /// A live policy with these settings that has not seen a call.
+    fn new(name: &'static str, policy: &Self::Policy) -> Self;
+
+    /// Takes over other settings, and keeps its state and statistics.
+    fn reconfigure(&self, policy: &Self::Policy);
+
+    /// What can be seen of it now.
+    fn snapshot(&self) -> LiveSnapshot;
+}
+
+/// What can be seen of a live policy, typed by its kind.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
+#[non_exhaustive]
+pub enum LiveSnapshot {
+    /// A policy of a kind that this crate does not know.
+    Other(OtherSnapshot),
+}
+
+/// What a policy of a kind that this crate does not know shows of itself.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct OtherSnapshot {
+    /// Its state in a word or two.
+    pub state: String,
+    /// What else a person should know.
+    pub note: String,
+    /// What it counts; `None` is "nobody knows", never zero.
+    pub counts: Vec<(&'static str, Option<u64>)>,
+}
+
+/// How a policy shows itself in the table for people.
+pub(crate) trait Show {
+    /// Its state in a word or two, for example `open` or `3 of 20`.
+    fn state(&self) -> String;
+
+    /// What else a person should know, for example why it is open; empty if there is nothing.
+    fn note(&self) -> String;
+
+    /// What it counts; `None` is "nobody knows", never zero.
+    fn counts(&self) -> Vec<(&'static str, Option<u64>)>;
+}
+
+impl Show for OtherSnapshot {
+    fn state(&self) -> String {
+        self.state.clone()
+    }
+
+    fn note(&self) -> String {
+        self.note.clone()
+    }
+
+    fn counts(&self) -> Vec<(&'static str, Option<u64>)> {
+        self.counts.clone()
+    }
+}
+
+impl LiveSnapshot {
+    pub(crate) fn show(&self) -> &dyn Show {
+        match self {
+            Self::Other(snapshot) => snapshot,
+        }
+    }
+}

@@ -1,0 +1,656 @@
+//! What settings are made of, and the table from which every policy's data is built.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The kind of a policy, for example `circuit_breaker`: its name in files, snapshots and events.
+///
+/// Open on purpose: kinds that this crate does not know are registered, listed and reported in the
+/// same way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
+pub struct Kind(&'static str);
+
+impl Kind {
+    /// A kind with this name.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self(name)
+    }
+
+    /// The name of the kind.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.0)
+    }
+}
+
+/// A share of a whole, exact to one part in a million.
+///
+/// ```
+/// use resilient_core::Share;
+///
+/// assert_eq!(Share::percent(50), Share::ratio(0.5));
+/// assert_eq!(Share::percent(7).to_string(), "7%");
+/// assert!(Share::percent(7).is_reached(7, 100));
+/// assert!(!Share::percent(7).is_reached(6, 100));
+/// assert_eq!(Share::percent(101), Share::percent(100), "there is no more than the whole");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
+pub struct Share {
+    parts_per_million: u32,
+}
+
+impl Share {
+    const WHOLE: u32 = 1_000_000;
+
+    /// `percent` hundredths; more than 100 counts as 100.
+    #[must_use]
+    pub const fn percent(percent: u32) -> Self {
+        Self::parts_per_million(if percent > 100 {
+            Self::WHOLE
+        } else {
+            percent * 10_000
+        })
+    }
+
+    /// `ratio` of the whole, from 0.0 to 1.0, rounded to one part in a million; what lies outside
+    /// counts as the nearest limit, and what is not a number as 0.
+    #[must_use]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a cast from float saturates, and NaN becomes 0"
+    )]
+    pub const fn ratio(ratio: f64) -> Self {
+        Self::parts_per_million((ratio * Self::WHOLE as f64 + 0.5) as u32)
+    }
+
+    /// `parts` millionths; more than a million counts as a million.
+    #[must_use]
+    pub const fn parts_per_million(parts: u32) -> Self {
+        Self {
+            parts_per_million: if parts > Self::WHOLE {
+                Self::WHOLE
+            } else {
+                parts
+            },
+        }
+    }
+
+    /// The share in millionths.
+    #[must_use]
+    pub const fn as_parts_per_million(self) -> u32 {
+        self.parts_per_million
+    }
+
+    /// True if this is nothing.
+    #[must_use]
+    pub const fn is_zero(self) -> bool {
+        self.parts_per_million == 0
+    }
+
+    /// True if `part` of `whole` is at least this share, without rounding.
+    #[must_use]
+    pub const fn is_reached(self, part: u32, whole: u32) -> bool {
+        part as u64 * Self::WHOLE as u64 >= self.parts_per_million as u64 * whole as u64
+    }
+}
+
+impl fmt::Display for Share {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = self.parts_per_million / 10_000;
+        let rest = format!("{:04}", self.parts_per_million % 10_000);
+        match rest.trim_end_matches('0') {
+            "" => f.pad(&format!("{whole}%")),
+            rest => f.pad(&format!("{whole}.{rest}%")),
+        }
+    }
+}
+
+/// So many in so much time.
+///
+/// ```
+/// use resilient_core::Rate;
+/// use std::time::Duration;
+///
+/// let rate = Rate::new(10, Duration::from_millis(500));
+/// assert_eq!(rate.to_string(), "10/500ms");
+/// assert_eq!(rate.in_a_second(), 20);
+/// assert_eq!(Rate::new(1, Duration::from_secs(60)).in_a_second(), 0, "less than one");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Rate {
+    count: u32,
+    per: Duration,
+}
+
+impl Rate {
+    /// `count` in every `per`.
+    #[must_use]
+    pub const fn new(count: u32, per: Duration) -> Self {
+        Self { count, per }
+    }
+
+    /// How many.
+    #[must_use]
+    pub const fn count(self) -> u32 {
+        self.count
+    }
+
+    /// In how much time.
+    #[must_use]
+    pub const fn per(self) -> Duration {
+        self.per
+    }
+
+    /// How many that makes in a second, rounded down.
+    #[must_use]
+    #[allow(clippy::cast_possible_truncation, reason = "capped by the line before")]
+    pub const fn in_a_second(self) -> u32 {
+        let nanos = self.per.as_nanos();
+        if nanos == 0 {
+            return u32::MAX;
+        }
+        let count = self.count as u128 * 1_000_000_000 / nanos;
+        if count > u32::MAX as u128 {
+            u32::MAX
+        } else {
+            count as u32
+        }
+    }
+}
+
+impl fmt::Display for Rate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let per = Span(self.per).to_string();
+        f.pad(&format!(
+            "{}/{}",
+            self.count,
+            per.strip_prefix('1')
+                .filter(|unit| {
+                    unit.starts_with(|first: char| first.is_ascii_alphabetic())
+                        && !unit.contains(|c: char| c.is_ascii_digit())
+                })
+                .unwrap_or(&per)
+        ))
+    }
+}
+
+/// A duration as it is written in an attribute: `1m30s`, `250ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        if self.0.subsec_nanos() != 0 || seconds == 0 {
+            if seconds < 60 {
+                return f.pad(&if self.0.is_zero() {
+                    "0s".into()
+                } else {
+                    format!("{:?}", self.0)
+                });
+            }
+            let rest = Duration::new(seconds % 60, self.0.subsec_nanos());
+            return f.pad(&format!(
+                "{}{rest:?}",
+                Span(Duration::from_secs(seconds - seconds % 60))
+            ));
+        }
+        let mut written = String::new();
+        for (unit, length) in [("h", 3600), ("m", 60), ("s", 1)] {
+            let count = if length == 3600 {
+                seconds / 3600
+            } else {
+                seconds % (length * 60) / length
+            };
+            if count != 0 {
+                written += &format!("{count}{unit}");
+            }
+        }
+        f.pad(&written)
+    }
+}
+
+/// The value of a setting.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
+#[non_exhaustive]
+pub enum Value {
+    /// On or off.
+    Flag(bool),
+    /// A number of calls, attempts or places.
+    Count(u64),
+    /// A factor without a unit.
+    Factor(f64),
+    /// A length of time.
+    Duration(Duration),
+    /// A share of a whole.
+    Share(Share),
+    /// So many in so much time.
+    Rate(Rate),
+    /// A choice, or anything that has its own way of being written.
+    Text(String),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Flag(value) => value.fmt(f),
+            Self::Count(value) => value.fmt(f),
+            Self::Factor(value) => value.fmt(f),
+            Self::Duration(value) => Span(*value).fmt(f),
+            Self::Share(value) => value.fmt(f),
+            Self::Rate(value) => value.fmt(f),
+            Self::Text(value) => value.fmt(f),
+        }
+    }
+}
+
+macro_rules! values {
+    ($($from:ty => $variant:ident;)*) => { $(
+        impl From<$from> for Value {
+            fn from(value: $from) -> Self {
+                Self::$variant(value.into())
+            }
+        }
+    )* };
+}
+
+values! {
+    bool => Flag;
+    u32 => Count;
+    f64 => Factor;
+    Duration => Duration;
+    Share => Share;
+    Rate => Rate;
+}
+
+/// Where the value of a setting comes from; each hides those before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum Source {
+    /// Nobody wrote it.
+    Default,
+    /// It stands on an annotated function.
+    Attribute {
+        /// The file, as the compiler names it.
+        file: &'static str,
+        /// The line of the function's first attribute.
+        line: u32,
+    },
+    /// The program registered it with [`policy`](crate::policy).
+    Code,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.pad("default"),
+            Self::Attribute { file, line } => f.pad(&format!("{file}:{line}")),
+            Self::Code => f.pad("code"),
+        }
+    }
+}
+
+/// One effective setting of a policy.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Setting {
+    /// Its key, as it is written in an attribute.
+    pub key: &'static str,
+    /// Its value; `None` if it has no default and nobody wrote it.
+    pub value: Option<Value>,
+    /// Where the value comes from.
+    pub source: Source,
+}
+
+impl Setting {
+    pub(crate) const fn new(key: &'static str, value: Option<Value>, source: Source) -> Self {
+        Self { key, value, source }
+    }
+}
+
+/// Why somebody steers a policy by hand, who it is, and for how long.
+///
+/// A plain string is the reason alone.
+///
+/// ```
+/// use resilient_core::Override;
+/// use std::time::Duration;
+///
+/// let by_hand = Override::because("the gateway is being replaced")
+///     .by("ana")
+///     .lasting(Duration::from_secs(600));
+/// assert_eq!(by_hand.to_string(), "the gateway is being replaced, by ana, for 10m");
+/// assert_eq!(Override::from("a drill").actor(), None, "nobody said who it was");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Override {
+    reason: String,
+    actor: Option<String>,
+    lasting: Option<Duration>,
+}
+
+impl Override {
+    /// An override for this reason, by nobody in particular, until it is taken back.
+    #[must_use]
+    pub fn because(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            actor: None,
+            lasting: None,
+        }
+    }
+
+    /// Names who steers.
+    #[must_use]
+    pub fn by(self, actor: impl Into<String>) -> Self {
+        Self {
+            actor: Some(actor.into()),
+            ..self
+        }
+    }
+
+    /// Ends the override by itself after this time.
+    #[must_use]
+    pub fn lasting(self, lasting: Duration) -> Self {
+        Self {
+            lasting: Some(lasting),
+            ..self
+        }
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Who, if it was said.
+    #[must_use]
+    pub fn actor(&self) -> Option<&str> {
+        self.actor.as_deref()
+    }
+
+    /// For how long; `None` is until it is taken back.
+    #[must_use]
+    pub const fn lasts(&self) -> Option<Duration> {
+        self.lasting
+    }
+}
+
+impl From<&str> for Override {
+    fn from(reason: &str) -> Self {
+        Self::because(reason)
+    }
+}
+
+impl From<String> for Override {
+    fn from(reason: String) -> Self {
+        Self::because(reason)
+    }
+}
+
+impl fmt::Display for Override {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)?;
+        if let Some(actor) = &self.actor {
+            write!(f, ", by {actor}")?;
+        }
+        if let Some(lasting) = self.lasting {
+            write!(f, ", for {}", Span(lasting))?;
+        }
+        Ok(())
+    }
+}
+
+/// A setting that was refused, and what is allowed instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{key}`: {allowed}")]
+pub struct InvalidSetting {
+    key: &'static str,
+    allowed: &'static str,
+}
+
+impl InvalidSetting {
+    /// The refusal of a value for `key`; `allowed` says what may be written.
+    #[must_use]
+    pub const fn new(key: &'static str, allowed: &'static str) -> Self {
+        Self { key, allowed }
+    }
+
+    /// The key of the setting.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        self.key
+    }
+
+    /// What is allowed.
+    #[must_use]
+    pub const fn allowed(&self) -> &'static str {
+        self.allowed
+    }
+}
+
+/// Builds the data of one policy from the table of its settings: the one place where a setting's
+/// documentation, type, default and range are written.
+///
+/// A line is `key: Type = default, check, "what is allowed";`. The default is left out where
+/// there is none, `=> function` computes it from the settings that were written, and any number of
+/// checks may follow. From the table come
+///
+/// - the policy, in which every setting is an `Option`: what was written, and nothing else;
+/// - a `const` method for each setting, which keeps the policy as it was and remembers the first
+///   mistake if the value is out of range: an attribute turns it into a compile error, `register`
+///   into an `Err`;
+/// - the settings as the live policy uses them, with defaults filled in.
+macro_rules! policy {
+    (
+        $(#[$meta:meta])*
+        $policy:ident, $settings:ident, $live:ty, $kind:literal;
+        $(
+            $(#[$doc:meta])*
+            $key:ident : $type:ty $(= $default:expr)? $(=> $derived:expr)? $(, $check:expr, $allowed:literal)*;
+        )*
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq)]
+        #[must_use = "a policy is data: write it in an attribute or register it"]
+        pub struct $policy {
+            $( pub(crate) $key: Option<$type>, )*
+            pub(crate) enabled: Option<bool>,
+            pub(crate) invalid: Option<$crate::setting::InvalidSetting>,
+        }
+
+        impl $policy {
+            /// A policy in which nothing is written yet: every setting has its default.
+            pub const fn new() -> Self {
+                Self { $( $key: None, )* enabled: None, invalid: None }
+            }
+
+            $(
+                $(#[$doc])*
+                pub const fn $key(mut self, $key: $type) -> Self {
+                    $( if !($check) {
+                        return self.refuse($crate::setting::InvalidSetting::new(stringify!($key), $allowed));
+                    } )*
+                    self.$key = Some($key);
+                    self
+                }
+            )*
+
+            /// Whether the policy does anything (default `true`). Switched off it lets every call
+            /// through, at the cost of one load.
+            pub const fn enabled(mut self, enabled: bool) -> Self {
+                self.enabled = Some(enabled);
+                self
+            }
+
+            /// The first setting that was refused, if any was.
+            pub const fn invalid(&self) -> Option<$crate::setting::InvalidSetting> {
+                self.invalid
+            }
+
+            /// The policy itself.
+            ///
+            /// # Panics
+            ///
+            /// If a setting was refused. In a constant this is a compile error.
+            pub const fn checked(self) -> Self {
+                if let Some(invalid) = self.invalid {
+                    panic!("{}", invalid.allowed());
+                }
+                self
+            }
+
+            const fn refuse(mut self, invalid: $crate::setting::InvalidSetting) -> Self {
+                if self.invalid.is_none() {
+                    self.invalid = Some(invalid);
+                }
+                self
+            }
+        }
+
+        #[doc = concat!("The settings of [`", stringify!($policy), "`] with defaults filled in.")]
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        pub(crate) struct $settings {
+            $( pub(crate) $key: policy!(@type $type $(= $default)? $(=> $derived)?), )*
+            pub(crate) enabled: bool,
+        }
+
+        impl $settings {
+            pub(crate) fn of(written: &$policy) -> Self {
+                Self {
+                    $( $key: policy!(@value written $key $(= $default)? $(=> $derived)?), )*
+                    enabled: written.enabled.unwrap_or(true),
+                }
+            }
+        }
+
+        impl $crate::policy::Policy for $policy {
+            type Live = $live;
+
+            const KIND: $crate::setting::Kind = $crate::setting::Kind::new($kind);
+            const KEYS: &'static [&'static str] = &[$( stringify!($key), )* "enabled"];
+
+            fn over(self, below: Self) -> Self {
+                Self {
+                    $( $key: self.$key.or(below.$key), )*
+                    enabled: self.enabled.or(below.enabled),
+                    invalid: self.invalid.or(below.invalid),
+                }
+            }
+
+            fn written(&self, key: &str) -> Option<$crate::setting::Value> {
+                match key {
+                    $( stringify!($key) => self.$key.map(Into::into), )*
+                    "enabled" => self.enabled.map(Into::into),
+                    _ => None,
+                }
+            }
+
+            fn effective(&self, key: &str) -> Option<$crate::setting::Value> {
+                let settings = $settings::of(self);
+                match key {
+                    $( stringify!($key) => policy!(@effective settings $key $(= $default)? $(=> $derived)?), )*
+                    "enabled" => Some(settings.enabled.into()),
+                    _ => None,
+                }
+            }
+
+            fn without(mut self, key: &str) -> Self {
+                match key {
+                    $( stringify!($key) => self.$key = None, )*
+                    "enabled" => self.enabled = None,
+                    _ => {}
+                }
+                self
+            }
+
+            fn invalid(&self) -> Option<$crate::setting::InvalidSetting> {
+                self.invalid
+            }
+        }
+    };
+    (@type $type:ty = $default:expr) => { $type };
+    (@type $type:ty => $derived:expr) => { $type };
+    (@type $type:ty) => { Option<$type> };
+    (@value $written:ident $key:ident = $default:expr) => { $written.$key.unwrap_or($default) };
+    (@value $written:ident $key:ident => $derived:expr) => { $written.$key.unwrap_or_else(|| $derived($written)) };
+    (@value $written:ident $key:ident) => { $written.$key };
+    (@effective $settings:ident $key:ident = $default:expr) => { Some($settings.$key.into()) };
+    (@effective $settings:ident $key:ident => $derived:expr) => { Some($settings.$key.into()) };
+    (@effective $settings:ident $key:ident) => { $settings.$key.map(Into::into) };
+}
+
+pub(crate) use policy;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_exact() {
+        assert!(Share::percent(100).is_reached(3, 3));
+        assert!(!Share::percent(100).is_reached(2, 3));
+        assert!(Share::ratio(0.333_333).is_reached(1, 3));
+        assert!(!Share::ratio(0.333_334).is_reached(1, 3));
+        assert!(Share::percent(50).is_reached(u32::MAX / 2 + 1, u32::MAX));
+    }
+
+    #[test]
+    fn shares_are_written_as_in_an_attribute() {
+        assert_eq!(Share::ratio(0.125).to_string(), "12.5%");
+        assert_eq!(Share::ratio(0.0001).to_string(), "0.01%");
+        assert_eq!(Share::ratio(f64::NAN).to_string(), "0%");
+        assert_eq!(Share::ratio(-1.0).to_string(), "0%");
+    }
+
+    #[test]
+    fn durations_are_written_as_in_an_attribute() {
+        for (duration, written) in [
+            (Duration::ZERO, "0s"),
+            (Duration::from_micros(100), "100µs"),
+            (Duration::from_millis(250), "250ms"),
+            (Duration::from_millis(1500), "1.5s"),
+            (Duration::from_secs(30), "30s"),
+            (Duration::from_secs(90), "1m30s"),
+            (Duration::from_secs(3600), "1h"),
+            (Duration::from_secs(3605), "1h5s"),
+            (Duration::from_millis(60_500), "1m500ms"),
+            (Duration::from_secs(100 * 3600), "100h"),
+        ] {
+            assert_eq!(Span(duration).to_string(), written);
+        }
+    }
+
+    #[test]
+    fn rates_are_written_as_in_an_attribute() {
+        for (per, written) in [
+            (Duration::from_secs(1), "100/s"),
+            (Duration::from_secs(60), "100/m"),
+            (Duration::from_secs(10), "100/10s"),
+            (Duration::from_secs(90), "100/1m30s"),
+            (Duration::from_millis(500), "100/500ms"),
+        ] {
+            assert_eq!(Rate::new(100, per).to_string(), written);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The one clock of the library. Only this file names clocks and timers.
+//!
+//! Every policy reckons in nanoseconds since an arbitrary origin. Where tokio was built with
+//! `test-util`, so that a test may pause time, the clock is tokio's and paused time moves all of
+//! it; everywhere else it is the processor's own counter, which costs half as much to read.
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// Nanoseconds since the origin of the clock, or a length of time in nanoseconds.
+pub(crate) type Nanos = u64;
+
+/// An instant that never comes, a length that never ends, a value that nobody knows yet.
+pub(crate) const NEVER: Nanos = Nanos::MAX;
+
+/// Far from zero: a clock that was paused before the base was taken lies before it.
+const ORIGIN: Nanos = 1 << 62;
+
+/// What `test_util::CAN_PAUSE` is made of: an inner glob import shadows the outer name, but only
+/// if tokio has a `pause` to import.
+mod test_util {
+    mod absent {
+        pub(super) struct Missing;
+
+        pub(super) fn pause() -> Missing {
+            Missing
+        }
+    }
+
+    trait Answer {
+        const CAN_PAUSE: bool;
+    }
+
+    impl Answer for () {
+        const CAN_PAUSE: bool = true;
+    }
+
+    impl Answer for absent::Missing {
+        const CAN_PAUSE: bool = false;
+    }
+
+    const fn answer<R: Answer>(_: fn() -> R) -> bool {
+        R::CAN_PAUSE
+    }
+
+    #[allow(unused_imports, reason = "shadowed where tokio has `test-util`")]
+    use absent::pause;
+
+    pub(super) const CAN_PAUSE: bool = {
+        #[allow(
+            unused_imports,
+            reason = "imports `pause` only where tokio has `test-util`"
+        )]
+        use tokio::time::*;
+        // A function that is never called still counts as used.
+        let _ = absent::pause;
+        answer(pause)
+    };
+}
+
+/// True if tokio was built with `test-util`: only then can time be paused.
+pub(crate) const CAN_PAUSE: bool = test_util::CAN_PAUSE;
+
+fn base() -> Instant {
+    static BASE: OnceLock<Instant> = OnceLock::new();
+    *BASE.get_or_init(Instant::now)
+}
+
+fn processor_clock() -> &'static (quanta::Clock, u64) {
+    static CLOCK: OnceLock<(quanta::Clock, u64)> = OnceLock::new();
+    CLOCK.get_or_init(|| {
+        let clock = quanta::Clock::new();
+        let first = clock.raw();
+        (clock, first)
+    })
+}
+
+/// The present instant.
+#[inline]
+pub(crate) fn now() -> Nanos {
+    if CAN_PAUSE {
+        let instant = tokio::time::Instant::now().into_std();
+        match instant.checked_duration_since(base()) {
+            Some(after) => ORIGIN.saturating_add(nanos(after)),
+            None => ORIGIN.saturating_sub(nanos(base().duration_since(instant))),
+        }
+    } else {
+        let (clock, first) = processor_clock();
+        ORIGIN + clock.delta_as_nanos(*first, clock.raw())
+    }
+}
+
+/// Reads the clock once, so that calibrating it delays no call.
+pub(crate) fn start() {
+    now();
+}
+
+/// The length of `duration`; what is longer than five centuries counts as five centuries.
+#[inline]
+pub(crate) const fn nanos(duration: Duration) -> Nanos {
+    let nanos = duration.as_nanos();
+    if nanos > (NEVER - 1) as u128 {
+        NEVER - 1
+    } else {
+        nanos as Nanos
+    }
+}
+
+/// How long it is from `now` until `at`, zero if that has passed.
+#[inline]
+pub(crate) const fn until(at: Nanos, now: Nanos) -> Duration {
+    Duration::from_nanos(at.saturating_sub(now))
+}
+
+/// The instant `at` on tokio's clock.
+pub(crate) fn instant(at: Nanos) -> tokio::time::Instant {
+    if CAN_PAUSE {
+        let from_base = Duration::from_nanos(at.abs_diff(ORIGIN));
+        let instant = if at >= ORIGIN {
+            base().checked_add(from_base)
+        } else {
+            base().checked_sub(from_base)
+        };
+        tokio::time::Instant::from_std(instant.unwrap_or_else(far_future))
+    } else {
+        tokio::time::Instant::now()
+            .checked_add(until(at, now()))
+            .unwrap_or_else(|| tokio::time::Instant::from_std(far_future()))
+    }
+}
+
+/// The instant `at` of tokio's clock on ours.
+pub(crate) fn from_instant(at: tokio::time::Instant) -> Nanos {
+    let tokio_now = tokio::time::Instant::now();
+    let now = now();
+    match at.checked_duration_since(tokio_now) {
+        Some(ahead) => now.saturating_add(nanos(ahead)),
+        None => now.saturating_sub(nanos(tokio_now.duration_since(at))),
+    }
+}
+
+/// Thirty years from now: what tokio itself takes for "never".
+fn far_future() -> Instant {
+    Instant::now() + Duration::from_secs(86_400 * 365 * 30)
+}
+
+/// A timer that fires at `at`; it is not armed before its first poll.
+///
+/// # Panics
+///
+/// If there is no tokio runtime with its timer enabled.
+pub(crate) fn sleep_until(at: Nanos) -> tokio::time::Sleep {
+    tokio::time::sleep_until(instant(at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_build_with_test_util_is_seen_as_such() {
+        const { assert!(CAN_PAUSE) };
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn paused_time_moves_the_clock_exactly() {
+        let before = now();
+        tokio::time::advance(Duration::from_millis(1500)).await;
+        assert_eq!(now() - before, 1_500_000_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_instant_survives_the_way_to_tokio_and_back() {
+        let at = now() + 7_000;
+        assert_eq!(from_instant(instant(at)), at);
+        assert_eq!(from_instant(instant(at - 1_000_000)), at - 1_000_000);
+    }
+
+    #[test]
+    fn a_runtime_paused_before_the_base_was_taken_still_moves() {
+        // `Instant` of a paused runtime stands still while the base may be taken later.
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime");
+        runtime.block_on(async {
+            let before = now();
+            tokio::time::advance(Duration::from_secs(1)).await;
+            assert_eq!(now() - before, 1_000_000_000);
+        });
+    }
+
+    #[test]
+    fn the_longest_duration_saturates() {
+        assert_eq!(nanos(Duration::MAX), NEVER - 1);
+    }
+}
