@@ -37,7 +37,7 @@ pub enum Rejected {
     #[error("circuit breaker `{}` is forced open", .0.policy)]
     ForcedOpen(#[source] Reason),
     /// The work took longer than its timeout, and was dropped.
-    #[error("timeout `{}` cut the call off after {}", .0.policy, .0.span())]
+    #[error("timeout `{}` cut the call off after {}{}", .0.policy, .0.span(), .0.whose())]
     TimedOut(#[source] Reason),
     /// An outer timeout had already passed when a timeout was about to start.
     #[error("timeout `{}` refused the call: the outer deadline has passed", .0.policy)]
@@ -67,6 +67,13 @@ impl Rejected {
     #[must_use]
     pub const fn timed_out(policy: &'static str, after: Duration) -> Self {
         Self::TimedOut(Reason::new(What::TimedOut, policy, nanos(after)))
+    }
+
+    /// A call that was cut off after `after`, before its own timeout, because the deadline of an
+    /// outer one had come.
+    #[must_use]
+    pub const fn timed_out_early(policy: &'static str, after: Duration) -> Self {
+        Self::TimedOut(Reason::new(What::TimedOutEarly, policy, nanos(after)))
     }
 
     /// A call that was not begun because an outer deadline had passed.
@@ -148,7 +155,7 @@ impl From<Reason> for Rejected {
         match reason.what {
             What::CircuitOpen => Self::CircuitOpen(reason),
             What::ForcedOpen => Self::ForcedOpen(reason),
-            What::TimedOut => Self::TimedOut(reason),
+            What::TimedOut | What::TimedOutEarly => Self::TimedOut(reason),
             What::NoTimeLeft => Self::NoTimeLeft(reason),
             What::BulkheadFull => Self::BulkheadFull(reason),
             What::RateLimited => Self::RateLimited(reason),
@@ -184,6 +191,7 @@ enum What {
     CircuitOpen,
     ForcedOpen,
     TimedOut,
+    TimedOutEarly,
     NoTimeLeft,
     BulkheadFull,
     RateLimited,
@@ -215,6 +223,13 @@ impl Reason {
         format!(", retry in {}", self.span())
     }
 
+    const fn whose(&self) -> &'static str {
+        match self.what {
+            What::TimedOutEarly => ", when the deadline of an outer timeout had come",
+            _ => "",
+        }
+    }
+
     /// The length to a hundredth of its unit, rounded up: who reads an error wants no nanoseconds.
     fn span(&self) -> String {
         let nanos = self.length;
@@ -234,7 +249,9 @@ impl Reason {
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.what {
-            What::TimedOut => "the work was begun and was dropped before it had finished",
+            What::TimedOut | What::TimedOutEarly => {
+                "the work was begun and was dropped before it had finished"
+            }
             _ => "the work was not begun",
         })
     }
@@ -267,7 +284,7 @@ mod tests {
             Rejected::find(&std::io::Error::other(Hidden(refused))),
             Some(refused)
         );
-        assert_eq!(Rejected::find(&std::fmt::Error), None);
+        assert_eq!(Rejected::find(&fmt::Error), None);
     }
 
     #[test]
@@ -276,6 +293,7 @@ mod tests {
             Rejected::circuit_open("x", Duration::from_secs(1)),
             Rejected::forced_open("x"),
             Rejected::timed_out("x", Duration::from_secs(1)),
+            Rejected::timed_out_early("x", Duration::from_secs(1)),
             Rejected::no_time_left("x"),
             Rejected::bulkhead_full("x"),
             Rejected::rate_limited("x", Duration::ZERO),

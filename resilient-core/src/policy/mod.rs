@@ -1,7 +1,11 @@
 //! The policies: one file each, with the same sections in the same order.
 
+pub(crate) mod timeout;
+
 use crate::setting::{InvalidSetting, Kind, Value};
 use std::fmt;
+
+pub use timeout::TimeoutSnapshot;
 
 /// The data of a policy: what was written about it, in an attribute, in code or in a file.
 ///
@@ -53,6 +57,8 @@ pub trait LivePolicy: fmt::Debug + Send + Sync + 'static {
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
 #[non_exhaustive]
 pub enum LiveSnapshot {
+    /// A timeout.
+    Timeout(TimeoutSnapshot),
     /// A policy of a kind that this crate does not know.
     Other(OtherSnapshot),
 }
@@ -98,6 +104,7 @@ impl Show for OtherSnapshot {
 impl LiveSnapshot {
     pub(crate) fn show(&self) -> &dyn Show {
         match self {
+            Self::Timeout(snapshot) => snapshot,
             Self::Other(snapshot) => snapshot,
         }
     }
