@@ -3,10 +3,14 @@
 mod deadline;
 mod error;
 mod event;
+mod expansion;
 mod frame;
+mod inspect;
 mod outcome;
 pub mod policy;
+mod registry;
 mod setting;
+mod site;
 mod sync;
 mod time;
 
@@ -14,7 +18,19 @@ pub use deadline::{deadline, time_left};
 pub use error::{Reason, Rejected};
 pub use event::{EVENT_CAPACITY, Event, Events, What};
 pub use frame::{Frame, Running};
+pub use inspect::{
+    CallSiteSnapshot, Explanation, Finding, LayerExplanation, LayerSnapshot, PolicySnapshot,
+    Snapshot,
+};
 pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predicate, Verdict};
 pub use policy::timeout::{Timed, Timeout, TimeoutPolicy};
 pub use policy::{LivePolicy, LiveSnapshot, OtherSnapshot, Policy};
+pub use registry::{Conflict, PolicyDefinition, RegisterError, Registry, Written, policy};
 pub use setting::{InvalidSetting, Kind, Override, Rate, Setting, Share, Source, Value};
+pub use site::registry;
+
+/// What expanded attributes call, through the facade. It may change with every version.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::expansion::*;
+}

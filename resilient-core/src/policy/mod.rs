@@ -4,6 +4,7 @@ pub(crate) mod timeout;
 
 use crate::setting::{InvalidSetting, Kind, Value};
 use std::fmt;
+use std::time::Duration;
 
 pub use timeout::TimeoutSnapshot;
 
@@ -102,6 +103,13 @@ impl Show for OtherSnapshot {
 }
 
 impl LiveSnapshot {
+    /// How long the policy may make a call wait, itself; `None` if nothing limits it.
+    pub(crate) const fn longest_wait(&self) -> Option<Duration> {
+        match self {
+            Self::Timeout(_) | Self::Other(_) => Some(Duration::ZERO),
+        }
+    }
+
     pub(crate) fn show(&self) -> &dyn Show {
         match self {
             Self::Timeout(snapshot) => snapshot,

@@ -1,0 +1,158 @@
+//! The small pieces that an expanded attribute is put together with. Not for use by hand.
+
+use crate::error::Rejected;
+use crate::outcome::{Failure, Fallible, FromRejected, Inside};
+use std::future::{Ready, ready};
+
+pub use crate::site::{Binding, CallSite, Layer};
+pub use core;
+pub use core::time::Duration;
+pub use inventory;
+
+/// What the closure that holds a body and its fallbacks is asked to do.
+///
+/// They share one closure, so that the body may move an argument which a fallback mentions.
+#[derive(Debug)]
+pub enum Step<A, E> {
+    /// Run the body.
+    Run(A),
+    /// Run the fallback of this number, counted from the top, for this error.
+    Fallback(usize, E),
+}
+
+/// The closure itself: fixes what it takes and gives before its body is looked at.
+#[inline(always)]
+pub const fn body<F, A, B>(body: F) -> F
+where
+    F: FnOnce(A) -> B,
+    B: Future,
+{
+    body
+}
+
+/// Another copy of the body. What the body only borrows is captured by reference, what it moves by
+/// value: only the latter has to be `Clone`.
+#[inline(always)]
+pub fn clone_arguments_moved_by_the_body<F: Clone>(body: &F) -> F {
+    body.clone()
+}
+
+/// The result of the body as it travels between policies.
+///
+/// # Errors
+///
+/// The body's own error.
+#[inline(always)]
+pub fn split<R: Fallible>(result: R) -> Inside<R::Value, R::Error> {
+    result.split()
+}
+
+/// What the function returns: a refusal becomes its own error here, once, at the outer edge.
+#[inline(always)]
+pub fn finish<R: Fallible>(outcome: Inside<R::Value, R::Error>) -> R
+where
+    R::Error: FromRejected,
+{
+    finish_with(outcome, FromRejected::from_rejected)
+}
+
+/// What the function returns, with `map_err` for refusals.
+#[inline(always)]
+pub fn finish_with<R, M>(outcome: Inside<R::Value, R::Error>, map_err: M) -> R
+where
+    R: Fallible,
+    M: FnOnce(Rejected) -> R::Error,
+{
+    R::join(match outcome {
+        Ok(value) => Ok(value),
+        Err(failure) => Err(error_with::<R, M>(failure, map_err)),
+    })
+}
+
+/// What a function returns in whose stack nothing refuses: it demands nothing of the error.
+#[inline(always)]
+pub fn finish_unrejected<R: Fallible>(outcome: Inside<R::Value, R::Error>) -> R {
+    R::join(match outcome {
+        Ok(value) => Ok(value),
+        Err(failure) => Err(error_unrejected::<R>(failure)),
+    })
+}
+
+/// The function's own error for what failed inside.
+#[inline(always)]
+pub fn error<R: Fallible>(failure: Failure<R::Error>) -> R::Error
+where
+    R::Error: FromRejected,
+{
+    error_with::<R, _>(failure, FromRejected::from_rejected)
+}
+
+/// The function's own error for what failed inside, with `map_err` for refusals.
+#[inline(always)]
+pub fn error_with<R, M>(failure: Failure<R::Error>, map_err: M) -> R::Error
+where
+    R: Fallible,
+    M: FnOnce(Rejected) -> R::Error,
+{
+    match failure {
+        Failure::Error(error) => error,
+        Failure::Rejected(rejected) => map_err(rejected),
+    }
+}
+
+/// The function's own error for what failed inside a stack in which nothing refuses.
+#[inline(always)]
+pub fn error_unrejected<R: Fallible>(failure: Failure<R::Error>) -> R::Error {
+    match failure {
+        Failure::Error(error) => error,
+        Failure::Rejected(rejected) => unreachable!("no policy of this stack refuses: {rejected}"),
+    }
+}
+
+/// What a fallback gave, be it the answer or a future of it.
+#[inline(always)]
+pub fn answer<R, A, How>(answer: A) -> A::Future
+where
+    A: IntoAnswer<R, How>,
+{
+    answer.into_answer()
+}
+
+/// An answer of `R`, or a future of one; `How` tells the two apart.
+#[diagnostic::on_unimplemented(
+    message = "a fallback answers what the function returns, or a future of it",
+    label = "expected `{R}`"
+)]
+pub trait IntoAnswer<R, How> {
+    /// The future of the answer.
+    type Future: Future<Output = R>;
+
+    /// The future of the answer.
+    fn into_answer(self) -> Self::Future;
+}
+
+/// The answer itself.
+#[derive(Debug)]
+pub struct Now;
+
+/// A future of the answer.
+#[derive(Debug)]
+pub struct Later;
+
+impl<R> IntoAnswer<R, Now> for R {
+    type Future = Ready<R>;
+
+    #[inline(always)]
+    fn into_answer(self) -> Ready<R> {
+        ready(self)
+    }
+}
+
+impl<R, F: Future<Output = R>> IntoAnswer<R, Later> for F {
+    type Future = F;
+
+    #[inline(always)]
+    fn into_answer(self) -> F {
+        self
+    }
+}

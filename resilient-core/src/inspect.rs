@@ -1,0 +1,448 @@
+//! What can be seen of everything: snapshots, findings, explanations, and their texts for people.
+
+use crate::policy::timeout::TimeoutPolicy;
+use crate::policy::{LiveSnapshot, Policy};
+use crate::registry::{AnyEntry, Conflict, Registry};
+use crate::setting::{Kind, Setting, Source, Span};
+use crate::site::{KnownLayer, KnownSite, known_site, known_sites};
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+impl Registry {
+    /// Everything that can be seen of all policies and call sites, at one time for each policy.
+    ///
+    /// Its `Display` is a table for people.
+    pub fn snapshot(&self) -> Snapshot {
+        let call_sites: Vec<_> = known_sites()
+            .into_iter()
+            .map(CallSiteSnapshot::of)
+            .collect();
+        let policies = self.all().into_iter().map(PolicySnapshot::of).collect();
+        Snapshot {
+            at: SystemTime::now(),
+            policies,
+            call_sites,
+        }
+    }
+
+    /// What can be seen of one policy of this kind.
+    pub fn policy_snapshot(&self, kind: Kind, name: &str) -> Option<PolicySnapshot> {
+        self.any(name, kind).map(PolicySnapshot::of)
+    }
+
+    /// Looks for what is probably a mistake: names that nobody has defined, attributes that
+    /// contradict each other, and stacks whose retries do not fit into their timeout.
+    ///
+    /// Empty if there is nothing to say. Worth an assertion in a test of every service.
+    pub fn validate(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for entry in self.all() {
+            let (kind, policy) = (entry.kind(), entry.name());
+            if entry.is_undefined() {
+                let call_sites = entry.call_sites();
+                findings.push(Finding::Undefined {
+                    kind,
+                    policy,
+                    call_sites,
+                });
+            }
+            let conflicts = entry.conflicts().into_iter();
+            findings.extend(conflicts.map(|conflict| Finding::Conflict {
+                kind,
+                policy,
+                conflict,
+            }));
+        }
+        for site in known_sites() {
+            let explanation = Explanation::of(self, site);
+            findings.extend(
+                explanation
+                    .warnings
+                    .into_iter()
+                    .map(|warning| Finding::DoesNotFit {
+                        call_site: site.name,
+                        warning,
+                    }),
+            );
+        }
+        findings
+    }
+
+    /// The annotated function of this name, for example `shop::price`.
+    pub fn call_site(&self, name: &str) -> Option<CallSiteSnapshot> {
+        known_site(name).map(CallSiteSnapshot::of)
+    }
+
+    /// All annotated functions, by name.
+    pub fn call_sites(&self) -> Vec<CallSiteSnapshot> {
+        known_sites()
+            .into_iter()
+            .map(CallSiteSnapshot::of)
+            .collect()
+    }
+}
+
+/// What can be seen of all policies and annotated functions.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// When it was taken.
+    pub at: SystemTime,
+    /// All policies, by name and kind.
+    pub policies: Vec<PolicySnapshot>,
+    /// All annotated functions, by name.
+    pub call_sites: Vec<CallSiteSnapshot>,
+}
+
+/// What can be seen of one policy.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct PolicySnapshot {
+    /// Its name.
+    pub name: &'static str,
+    /// Its kind.
+    pub kind: Kind,
+    /// True if attributes refer to it by name and nobody has written a setting.
+    pub undefined: bool,
+    /// Its state and its counts.
+    pub live: LiveSnapshot,
+    /// Its settings, each with its source.
+    pub settings: Vec<Setting>,
+    /// The functions in whose stacks it stands, by name.
+    pub call_sites: Vec<&'static str>,
+}
+
+impl PolicySnapshot {
+    fn of(entry: &'static dyn AnyEntry) -> Self {
+        Self {
+            name: entry.name(),
+            kind: entry.kind(),
+            undefined: entry.is_undefined(),
+            live: entry.snapshot(),
+            settings: entry.settings(),
+            call_sites: entry.call_sites(),
+        }
+    }
+
+    /// Its state in a word or two, for example `open` or `3 of 20`.
+    pub fn state(&self) -> String {
+        self.live.show().state()
+    }
+}
+
+/// What can be seen of one annotated function.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct CallSiteSnapshot {
+    /// Its path, for example `shop::price`.
+    pub name: &'static str,
+    /// Its file, as the compiler names it.
+    pub file: &'static str,
+    /// The line of its first attribute.
+    pub line: u32,
+    /// Its stack, from the top, which is outermost.
+    pub layers: Vec<LayerSnapshot>,
+    #[cfg_attr(feature = "serde", serde(skip))]
+    site: KnownSite,
+}
+
+/// One policy in the stack of an annotated function.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct LayerSnapshot {
+    /// The kind of the policy.
+    pub kind: Kind,
+    /// The name of the policy.
+    pub policy: &'static str,
+    /// The attribute as it was written.
+    pub written: &'static str,
+}
+
+impl CallSiteSnapshot {
+    fn of(site: KnownSite) -> Self {
+        let layers = site.layers.iter().map(|layer| LayerSnapshot {
+            kind: layer.kind,
+            policy: layer.policy,
+            written: layer.written,
+        });
+        Self {
+            name: site.name,
+            file: site.file,
+            line: site.line,
+            layers: layers.collect(),
+            site,
+        }
+    }
+
+    /// The stack as it runs now, with its worst case in time.
+    pub fn explain(&self) -> Explanation {
+        Explanation::of(Registry::bare(), self.site)
+    }
+}
+
+/// What is probably a mistake.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum Finding {
+    /// A name is referred to that nobody has defined: probably it is written wrong.
+    Undefined {
+        /// The kind of the policy.
+        kind: Kind,
+        /// Its name.
+        policy: &'static str,
+        /// The functions that refer to it.
+        call_sites: Vec<&'static str>,
+    },
+    /// Attributes write different values for one setting under one name.
+    Conflict {
+        /// The kind of the policy.
+        kind: Kind,
+        /// Its name.
+        policy: &'static str,
+        /// The setting and its values.
+        conflict: Conflict,
+    },
+    /// The policies inside a timeout need more time than it gives.
+    DoesNotFit {
+        /// The annotated function.
+        call_site: &'static str,
+        /// What does not fit into what.
+        warning: String,
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Undefined {
+                kind,
+                policy,
+                call_sites,
+            } => {
+                let call_sites = call_sites.join(", ");
+                write!(
+                    f,
+                    "{kind} `{policy}` is used by {call_sites}, but nobody defines it: write its \
+                     settings in an attribute or register them"
+                )
+            }
+            Self::Conflict {
+                kind,
+                policy,
+                conflict,
+            } => {
+                let Conflict {
+                    key,
+                    holds,
+                    ignored,
+                } = conflict;
+                let ignored: Vec<_> = ignored.iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "{kind} `{policy}`: `{key}` is {holds}, so {} does not hold",
+                    ignored.join(" and ")
+                )
+            }
+            Self::DoesNotFit { call_site, warning } => write!(f, "{call_site}: {warning}"),
+        }
+    }
+}
+
+/// The stack of an annotated function as it runs, and how long a call may take at the most.
+///
+/// Its `Display` is a text for people.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Explanation {
+    /// The function.
+    pub call_site: &'static str,
+    /// Its file, as the compiler names it.
+    pub file: &'static str,
+    /// The line of its first attribute.
+    pub line: u32,
+    /// Its stack, from the top, with the settings that hold now.
+    pub layers: Vec<LayerExplanation>,
+    /// How long a call can take; `None` if nothing limits it. A fallback's own time, and a body
+    /// that blocks without yielding, are not counted.
+    pub worst_case: Option<Duration>,
+    /// What does not fit into what.
+    pub warnings: Vec<String>,
+}
+
+/// One policy of an explained stack.
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct LayerExplanation {
+    /// The kind of the policy.
+    pub kind: Kind,
+    /// The name of the policy.
+    pub policy: &'static str,
+    /// The attribute as it was written.
+    pub written: &'static str,
+    /// The settings that somebody has written, with their values now.
+    pub settings: Vec<Setting>,
+}
+
+impl Explanation {
+    fn of(registry: &Registry, site: KnownSite) -> Self {
+        let mut worst_case = None;
+        let mut warnings = Vec::new();
+        for layer in site.layers.iter().rev() {
+            worst_case = longest(registry, layer, worst_case, &mut warnings);
+        }
+        let layers = site.layers.iter().map(|layer| {
+            let entry = registry.any(layer.policy, layer.kind);
+            let mut settings = entry.map(AnyEntry::settings).unwrap_or_default();
+            settings.retain(|setting| setting.source != Source::Default);
+            let KnownLayer {
+                kind,
+                policy,
+                written,
+                ..
+            } = *layer;
+            LayerExplanation {
+                kind,
+                policy,
+                written,
+                settings,
+            }
+        });
+        Self {
+            call_site: site.name,
+            file: site.file,
+            line: site.line,
+            layers: layers.collect(),
+            worst_case,
+            warnings,
+        }
+    }
+}
+
+/// How long a call can take at the most with `layer` around what takes `inner`.
+fn longest(
+    registry: &Registry,
+    layer: &KnownLayer,
+    inner: Option<Duration>,
+    warnings: &mut Vec<String>,
+) -> Option<Duration> {
+    if layer.kind == TimeoutPolicy::KIND {
+        let limit = registry
+            .timeout(layer.policy)
+            .and_then(|timeout| timeout.duration());
+        let Some(limit) = limit.filter(|_| !layer.is_per_call) else {
+            return inner;
+        };
+        if let Some(inner) = inner.filter(|inner| *inner > limit) {
+            warnings.push(format!(
+                "what stands below timeout `{}` may take {}, but is cut off after {}: later \
+                 attempts get less time than their own timeout, or none",
+                layer.policy,
+                Span(inner),
+                Span(limit)
+            ));
+        }
+        return Some(inner.map_or(limit, |inner| inner.min(limit)));
+    }
+    let wait = registry
+        .any(layer.policy, layer.kind)
+        .map_or(Some(Duration::ZERO), |entry| {
+            entry.snapshot().longest_wait()
+        });
+    Some(inner?.saturating_add(wait?))
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} at {}:{}", self.call_site, self.file, self.line)?;
+        let rows = self.layers.iter().enumerate().map(|(depth, layer)| {
+            let settings = layer.settings.iter().filter_map(|setting| {
+                Some(format!(
+                    "{} = {} ({})",
+                    setting.key,
+                    setting.value.as_ref()?,
+                    setting.source
+                ))
+            });
+            let name = if layer.policy.starts_with(self.call_site) {
+                ""
+            } else {
+                layer.policy
+            };
+            vec![
+                format!("  {}{}", "  ".repeat(depth), layer.kind),
+                name.to_owned(),
+                settings.collect::<Vec<_>>().join(", "),
+            ]
+        });
+        write_columns(f, &rows.collect::<Vec<_>>())?;
+        writeln!(f, "  {}the body", "  ".repeat(self.layers.len()))?;
+        match self.worst_case {
+            Some(longest) => write!(f, "takes at most {}", Span(longest))?,
+            None => f.write_str("nothing limits how long it takes")?,
+        }
+        self.warnings
+            .iter()
+            .try_for_each(|warning| write!(f, "\nwarning: {warning}"))
+    }
+}
+
+impl fmt::Display for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.policies.is_empty() {
+            return f.write_str("no policies");
+        }
+        let mut rows = vec![
+            ["POLICY", "KIND", "STATE", "COUNTS", "NOTE"]
+                .map(str::to_owned)
+                .to_vec(),
+        ];
+        rows.extend(self.policies.iter().map(|policy| {
+            let live = policy.live.show();
+            let counts = live.counts().into_iter().map(|(what, count)| {
+                count.map_or_else(|| format!("{what} –"), |count| format!("{what} {count}"))
+            });
+            let mut note = live.note();
+            if policy.undefined {
+                note = format!("undefined: nobody has written its settings. {note}");
+            }
+            vec![
+                policy.name.to_owned(),
+                policy.kind.to_string(),
+                live.state(),
+                counts.collect::<Vec<_>>().join(", "),
+                note.trim_end().to_owned(),
+            ]
+        }));
+        write_columns(f, &rows)
+    }
+}
+
+/// Writes rows as aligned columns, without blanks at the ends of lines.
+fn write_columns(f: &mut fmt::Formatter<'_>, rows: &[Vec<String>]) -> fmt::Result {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let widths: Vec<_> = (0..columns)
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        })
+        .collect();
+    for row in rows {
+        let cells = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:width$}"));
+        writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,556 @@
+//! Names and their live policies: who defined what, what holds, and what contradicts itself.
+//!
+//! A policy is known under its kind and its name. Its definition has layers, default < attribute <
+//! code, and each setting is taken from the highest layer that writes it. Calls never come here:
+//! a call site looks its policies up once and keeps them.
+
+use crate::error::Rejected;
+use crate::event::{self, Events, What};
+use crate::policy::timeout::{Timeout, TimeoutPolicy};
+use crate::policy::{LivePolicy, LiveSnapshot, Policy};
+use crate::setting::{InvalidSetting, Kind, Setting, Source, Value};
+use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::time;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::LazyLock;
+
+/// The policies of the process, by name.
+///
+/// A look-up never creates anything: an unknown name is `None`.
+///
+/// ```
+/// use resilient_core::{BulkheadPolicy, policy, registry};
+///
+/// policy("search").bulkhead(BulkheadPolicy::new().limit(8)).register()?;
+///
+/// let bulkhead = registry().bulkhead("search").unwrap();
+/// assert_eq!(bulkhead.name(), "search");
+/// assert!(registry().bulkhead("serach").is_none(), "a name that nobody has mentioned");
+/// assert!(registry().circuit_breaker("search").is_none(), "another kind");
+/// # Ok::<(), resilient_core::RegisterError>(())
+/// ```
+pub struct Registry {
+    entries: Mutex<Entries>,
+}
+
+/// By name first, so that the policies of one name stand together.
+type Entries = BTreeMap<(&'static str, Kind), &'static dyn AnyEntry>;
+
+static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
+    // Reading the clock for the first time calibrates it, which no call should have to wait for.
+    time::start();
+    Registry {
+        entries: Mutex::new(BTreeMap::new()),
+    }
+});
+
+impl Registry {
+    /// The registry without the call sites; [`registry`](crate::registry) lists them first.
+    pub(crate) fn bare() -> &'static Self {
+        &REGISTRY
+    }
+
+    /// The timeout of this name.
+    pub fn timeout(&self, name: &str) -> Option<&'static Timeout> {
+        self.live::<TimeoutPolicy>(name)
+    }
+
+    /// The live policy of any kind, also one that this crate does not know.
+    pub fn live<P: Policy>(&self, name: &str) -> Option<&'static P::Live> {
+        self.entry::<P>(name).map(|entry| &entry.live)
+    }
+
+    /// Subscribes to the events of all policies, from now on.
+    pub fn events(&self) -> Events {
+        Events::subscribe()
+    }
+
+    pub(crate) fn entry<P: Policy>(&self, name: &str) -> Option<&'static Entry<P>> {
+        let entry = self.any(name, P::KIND)?;
+        entry.as_any().downcast_ref()
+    }
+
+    pub(crate) fn any(&self, name: &str, kind: Kind) -> Option<&'static dyn AnyEntry> {
+        find(&self.entries.lock(), name, kind)
+    }
+
+    /// All policies, by name and kind.
+    pub(crate) fn all(&self) -> Vec<&'static dyn AnyEntry> {
+        self.entries.lock().values().copied().collect()
+    }
+
+    /// Adds what an attribute wrote under `name`, and makes the policy known.
+    pub(crate) fn declare<P: Policy>(
+        &self,
+        name: &'static str,
+        written: &Declaration<P>,
+    ) -> &'static Entry<P> {
+        let entry = entry_or_insert::<P>(&mut self.entries.lock(), name);
+        entry.change(|definition| {
+            let at = definition
+                .attributes
+                .partition_point(|other| (other.file, other.line) <= (written.file, written.line));
+            definition.attributes.insert(at, *written);
+        });
+        entry.take_effect();
+        entry
+    }
+}
+
+/// The keys of the map live for ever; that of a look-up does not have to.
+fn find<'a>(
+    entries: &BTreeMap<(&'a str, Kind), &'static dyn AnyEntry>,
+    name: &'a str,
+    kind: Kind,
+) -> Option<&'static dyn AnyEntry> {
+    entries.get(&(name, kind)).copied()
+}
+
+fn entry_or_insert<P: Policy>(entries: &mut Entries, name: &'static str) -> &'static Entry<P> {
+    let known = find(entries, name, P::KIND).and_then(|entry| entry.as_any().downcast_ref());
+    known.unwrap_or_else(|| {
+        let entry: &'static Entry<P> = Box::leak(Box::new(Entry::new(name)));
+        entries.insert((name, P::KIND), entry);
+        entry
+    })
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let entries = self.entries.lock();
+        f.debug_set()
+            .entries(entries.keys().map(|(name, kind)| format!("{kind} {name}")))
+            .finish()
+    }
+}
+
+/// What one attribute wrote about a policy, and where.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Declaration<P> {
+    pub(crate) policy: P,
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+    pub(crate) call_site: &'static str,
+    /// False where the policy needs nothing that could be written: it has no name of its own, or
+    /// its one setting is computed for each call.
+    pub(crate) wants_definition: bool,
+}
+
+/// One policy: its definition in layers, and the live policy that it makes.
+#[derive(Debug)]
+pub(crate) struct Entry<P: Policy> {
+    name: &'static str,
+    definition: Mutex<Definition<P>>,
+    live: P::Live,
+    was_used: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Definition<P> {
+    /// By file and line: of two attributes that write one setting, the first holds.
+    attributes: Vec<Declaration<P>>,
+    code: Option<P>,
+    /// Counts the changes.
+    version: u64,
+}
+
+impl<P: Policy> Definition<P> {
+    fn effective(&self) -> P {
+        let attributes = self
+            .attributes
+            .iter()
+            .fold(P::default(), |above, below| above.over(below.policy));
+        self.code.unwrap_or_default().over(attributes)
+    }
+
+    fn source(&self, key: &str) -> Source {
+        if self.code.is_some_and(|code| code.written(key).is_some()) {
+            return Source::Code;
+        }
+        self.attributes
+            .iter()
+            .find(|attribute| attribute.policy.written(key).is_some())
+            .map_or(Source::Default, |attribute| Source::Attribute {
+                file: attribute.file,
+                line: attribute.line,
+            })
+    }
+
+    fn is_undefined(&self) -> bool {
+        self.code.is_none()
+            && self
+                .attributes
+                .iter()
+                .any(|attribute| attribute.wants_definition)
+            && P::KEYS
+                .iter()
+                .all(|key| self.effective().written(key).is_none())
+    }
+}
+
+impl<P: Policy> Entry<P> {
+    fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            definition: Mutex::new(Definition {
+                attributes: Vec::new(),
+                code: None,
+                version: 0,
+            }),
+            live: P::Live::new(name, &P::default()),
+            was_used: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn live(&'static self) -> &'static P::Live {
+        &self.live
+    }
+
+    /// The live policy, for a call site that is about to use it for the first time.
+    pub(crate) fn first_use(&'static self) -> &'static P::Live {
+        if !self.was_used.swap(true, Ordering::Relaxed) && self.is_undefined() {
+            event::emit(P::KIND, self.name, What::Undefined);
+        }
+        &self.live
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Definition<P>)) {
+        let mut definition = self.definition.lock();
+        change(&mut definition);
+        definition.version += 1;
+    }
+
+    /// Gives the live policy the settings that hold now. No lock is held meanwhile, since a live
+    /// policy may wake calls that wait; of two that come here at once the last change wins.
+    fn take_effect(&self) {
+        loop {
+            let (effective, version) = {
+                let definition = self.definition.lock();
+                (definition.effective(), definition.version)
+            };
+            self.live.reconfigure(&effective);
+            if self.definition.lock().version == version {
+                return;
+            }
+        }
+    }
+}
+
+/// What the registry knows of an entry, whatever its kind.
+pub(crate) trait AnyEntry: Send + Sync {
+    fn name(&self) -> &'static str;
+    fn kind(&self) -> Kind;
+    fn as_any(&'static self) -> &'static dyn Any;
+    fn settings(&self) -> Vec<Setting>;
+    fn is_undefined(&self) -> bool;
+    fn call_sites(&self) -> Vec<&'static str>;
+    fn conflicts(&self) -> Vec<Conflict>;
+    fn is_registered(&self) -> bool;
+    fn take_effect(&self);
+    fn report_changes(&self, before: &[Setting]);
+    fn snapshot(&self) -> LiveSnapshot;
+}
+
+impl<P: Policy> AnyEntry for Entry<P> {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn kind(&self) -> Kind {
+        P::KIND
+    }
+
+    fn as_any(&'static self) -> &'static dyn Any {
+        self
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let definition = self.definition.lock();
+        let effective = definition.effective();
+        P::KEYS
+            .iter()
+            .map(|&key| Setting::new(key, effective.effective(key), definition.source(key)))
+            .collect()
+    }
+
+    fn is_undefined(&self) -> bool {
+        self.definition.lock().is_undefined()
+    }
+
+    fn call_sites(&self) -> Vec<&'static str> {
+        let definition = self.definition.lock();
+        let mut call_sites: Vec<_> = definition
+            .attributes
+            .iter()
+            .map(|attribute| attribute.call_site)
+            .collect();
+        call_sites.sort_unstable();
+        call_sites.dedup();
+        call_sites
+    }
+
+    fn conflicts(&self) -> Vec<Conflict> {
+        let definition = self.definition.lock();
+        let mut conflicts = Vec::new();
+        for &key in P::KEYS {
+            let mut written = definition.attributes.iter().filter_map(|attribute| {
+                Some(Written {
+                    value: attribute.policy.written(key)?,
+                    file: attribute.file,
+                    line: attribute.line,
+                })
+            });
+            let Some(holds) = written.next() else {
+                continue;
+            };
+            let ignored: Vec<_> = written.filter(|other| other.value != holds.value).collect();
+            if !ignored.is_empty() {
+                conflicts.push(Conflict {
+                    key,
+                    holds,
+                    ignored,
+                });
+            }
+        }
+        conflicts
+    }
+
+    fn is_registered(&self) -> bool {
+        self.definition.lock().code.is_some()
+    }
+
+    fn take_effect(&self) {
+        self.take_effect();
+    }
+
+    fn report_changes(&self, before: &[Setting]) {
+        if !self.was_used.load(Ordering::Relaxed) {
+            return;
+        }
+        let changes: Vec<_> = self
+            .settings()
+            .iter()
+            .zip(before)
+            .filter(|(after, before)| after.value != before.value)
+            .filter_map(|(after, _)| Some(format!("{} = {}", after.key, after.value.as_ref()?)))
+            .collect();
+        if !changes.is_empty() {
+            event::emit(P::KIND, self.name, What::Reconfigured { changes });
+        }
+    }
+
+    fn snapshot(&self) -> LiveSnapshot {
+        self.live.snapshot()
+    }
+}
+
+/// Attributes that write different values for one setting under one name.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Conflict {
+    /// The key of the setting.
+    pub key: &'static str,
+    /// The value that holds, of the attribute that comes first by file and line.
+    pub holds: Written,
+    /// The values that do not hold.
+    pub ignored: Vec<Written>,
+}
+
+/// A value in an attribute.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Written {
+    /// The value.
+    pub value: Value,
+    /// The file of the annotated function.
+    pub file: &'static str,
+    /// The line of its first attribute.
+    pub line: u32,
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}:{}", self.value, self.file, self.line)
+    }
+}
+
+/// Begins the definition, in code, of policies under one name.
+///
+/// What is registered hides what attributes write, setting by setting, before or after their first
+/// call; what it leaves out stays as it is.
+///
+/// ```
+/// use resilient_core::{BulkheadPolicy, RetryPolicy, policy, registry};
+///
+/// policy("mail")
+///     .retry(RetryPolicy::new().attempts(5))
+///     .bulkhead(BulkheadPolicy::new().limit(4))
+///     .register()?;
+/// assert!(registry().retry("mail").is_some());
+///
+/// let wrong = policy("mail.bulk").bulkhead(BulkheadPolicy::new().limit(0)).register();
+/// assert!(wrong.unwrap_err().to_string().contains("limit"));
+/// assert!(registry().bulkhead("mail.bulk").is_none(), "what is refused changes nothing");
+///
+/// let again = policy("mail").retry(RetryPolicy::new().attempts(9)).register();
+/// assert!(again.is_err(), "a kind and name is registered once");
+/// # Ok::<(), resilient_core::RegisterError>(())
+/// ```
+pub fn policy(name: impl Into<String>) -> PolicyDefinition {
+    PolicyDefinition {
+        name: name.into(),
+        parts: Vec::new(),
+    }
+}
+
+/// Policies that are about to be registered under one name; see [`policy`].
+#[must_use = "nothing is defined before `register` is called"]
+pub struct PolicyDefinition {
+    name: String,
+    parts: Vec<Box<dyn Part>>,
+}
+
+impl PolicyDefinition {
+    /// Defines the timeout of this name.
+    pub fn timeout(self, policy: TimeoutPolicy) -> Self {
+        self.with(policy)
+    }
+
+    /// Defines a policy of any kind, also one that this crate does not know.
+    pub fn with<P: Policy>(mut self, policy: P) -> Self {
+        self.parts.push(Box::new(policy));
+        self
+    }
+
+    /// Registers everything that was defined, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the name is empty, a setting was refused, or a kind is defined twice under this name.
+    /// Then nothing has changed.
+    pub fn register(self) -> Result<(), RegisterError> {
+        let Self { name, parts } = self;
+        if name.trim().is_empty() {
+            return Err(RegisterError::EmptyName);
+        }
+        let changes = {
+            let mut entries = Registry::bare().entries.lock();
+            check(&entries, &name, &parts)?;
+            let known = entries
+                .keys()
+                .map(|(known, _)| *known)
+                .find(|known| *known == name);
+            let name = known.unwrap_or_else(|| name.leak());
+            parts
+                .iter()
+                .map(|part| part.define(&mut entries, name))
+                .collect::<Vec<_>>()
+        };
+        for (entry, before) in changes {
+            entry.take_effect();
+            entry.report_changes(&before);
+        }
+        Ok(())
+    }
+}
+
+fn check(entries: &Entries, name: &str, parts: &[Box<dyn Part>]) -> Result<(), RegisterError> {
+    let mut kinds = Vec::new();
+    for part in parts {
+        let kind = part.kind();
+        if let Some(invalid) = part.invalid() {
+            return Err(RegisterError::Invalid {
+                policy: name.to_owned(),
+                kind,
+                invalid,
+            });
+        }
+        let is_registered = find(entries, name, kind).is_some_and(|entry| entry.is_registered());
+        if is_registered || kinds.contains(&kind) {
+            return Err(RegisterError::AlreadyRegistered {
+                policy: name.to_owned(),
+                kind,
+            });
+        }
+        kinds.push(kind);
+    }
+    Ok(())
+}
+
+impl fmt::Debug for PolicyDefinition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kinds: Vec<_> = self.parts.iter().map(|part| part.kind()).collect();
+        f.debug_struct("PolicyDefinition")
+            .field("name", &self.name)
+            .field("kinds", &kinds)
+            .finish()
+    }
+}
+
+/// One policy of a definition, whatever its kind.
+trait Part {
+    fn kind(&self) -> Kind;
+    fn invalid(&self) -> Option<InvalidSetting>;
+    /// Puts the policy into its entry, which is returned with the settings it had before.
+    fn define(
+        &self,
+        entries: &mut Entries,
+        name: &'static str,
+    ) -> (&'static dyn AnyEntry, Vec<Setting>);
+}
+
+impl<P: Policy> Part for P {
+    fn kind(&self) -> Kind {
+        P::KIND
+    }
+
+    fn invalid(&self) -> Option<InvalidSetting> {
+        Policy::invalid(self)
+    }
+
+    fn define(
+        &self,
+        entries: &mut Entries,
+        name: &'static str,
+    ) -> (&'static dyn AnyEntry, Vec<Setting>) {
+        let entry = entry_or_insert::<P>(entries, name);
+        let before = entry.settings();
+        entry.change(|definition| definition.code = Some(*self));
+        (entry, before)
+    }
+}
+
+/// Why policies were not registered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegisterError {
+    /// The name is empty.
+    #[error("a policy needs a name that is not empty")]
+    EmptyName,
+    /// A setting is out of range, or contradicts another one.
+    #[error("{kind} `{policy}`: {invalid}")]
+    Invalid {
+        /// The name that was to be defined.
+        policy: String,
+        /// The kind of the policy.
+        kind: Kind,
+        /// The setting, and what is allowed.
+        #[source]
+        invalid: InvalidSetting,
+    },
+    /// The kind has been registered under this name before.
+    #[error("{kind} `{policy}` is registered already: register it once, with all its settings")]
+    AlreadyRegistered {
+        /// The name that was to be defined.
+        policy: String,
+        /// The kind of the policy.
+        kind: Kind,
+    },
+}
+
+// A refusal stays small: it travels by value through every policy of a stack.
+const _: () = assert!(size_of::<Rejected>() <= 40);

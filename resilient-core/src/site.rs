@@ -1,0 +1,312 @@
+//! What an annotated function leaves behind: its name, its stack, and the way to its policies.
+//!
+//! Call sites register themselves when the program is linked, so that all of them are listed
+//! before their first call.
+
+use crate::policy::Policy;
+use crate::registry::{Declaration, Entry, Registry};
+use crate::setting::Kind;
+use crate::sync::Mutex;
+use std::collections::BTreeMap;
+use std::sync::{Once, OnceLock};
+
+/// One attribute of one function: what it wrote, and the live policy that it is bound to.
+///
+/// Lives in a `static` of the annotated function. The first call looks the live policy up, all
+/// others find it here.
+#[derive(Debug)]
+pub struct Binding<P: Policy> {
+    policy: P,
+    name: Option<&'static str>,
+    wants_definition: bool,
+    entry: OnceLock<&'static Entry<P>>,
+    live: OnceLock<&'static P::Live>,
+}
+
+impl<P: Policy> Binding<P> {
+    /// What an attribute wrote, under its name if it has one.
+    #[must_use]
+    pub const fn new(policy: P, name: Option<&'static str>) -> Self {
+        let wants_definition = name.is_some();
+        Self {
+            policy,
+            name,
+            wants_definition,
+            entry: OnceLock::new(),
+            live: OnceLock::new(),
+        }
+    }
+
+    /// The same binding for a policy whose one setting is computed for each call.
+    #[must_use]
+    pub const fn per_call(mut self) -> Self {
+        self.wants_definition = false;
+        self
+    }
+
+    /// The live policy.
+    #[inline]
+    pub fn live(&'static self) -> &'static P::Live {
+        match self.live.get() {
+            Some(live) => live,
+            None => self.first_use(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn first_use(&'static self) -> &'static P::Live {
+        registry();
+        if self.entry.get().is_none() {
+            // A library that was loaded after the program had started brings its own call sites.
+            attach();
+        }
+        // A static that no call site lists is bound under the name it has.
+        let entry = self.entry.get_or_init(|| {
+            let name = self.name.unwrap_or("unlisted");
+            Registry::bare().declare(name, &self.declaration(name, "", 0))
+        });
+        self.live.get_or_init(|| entry.first_use())
+    }
+
+    const fn declaration(
+        &self,
+        call_site: &'static str,
+        file: &'static str,
+        line: u32,
+    ) -> Declaration<P> {
+        let wants_definition = self.wants_definition;
+        Declaration {
+            policy: self.policy,
+            file,
+            line,
+            call_site,
+            wants_definition,
+        }
+    }
+}
+
+/// A binding of any kind of policy.
+trait AnyBinding: Sync {
+    fn kind(&self) -> Kind;
+    fn name(&self) -> Option<&'static str>;
+    fn is_per_call(&self) -> bool;
+    fn declare(&'static self, name: &'static str, call_site: &'static str, at: &CallSite);
+}
+
+impl<P: Policy> AnyBinding for Binding<P> {
+    fn kind(&self) -> Kind {
+        P::KIND
+    }
+
+    fn name(&self) -> Option<&'static str> {
+        self.name
+    }
+
+    fn is_per_call(&self) -> bool {
+        self.name.is_some() && !self.wants_definition
+    }
+
+    fn declare(&'static self, name: &'static str, call_site: &'static str, at: &CallSite) {
+        self.entry.get_or_init(|| {
+            let declaration = self.declaration(call_site, at.file, at.line);
+            Registry::bare().declare(name, &declaration)
+        });
+    }
+}
+
+/// One policy of a call site's stack.
+#[derive(Clone, Copy)]
+pub struct Layer {
+    binding: &'static dyn AnyBinding,
+    written: &'static str,
+}
+
+impl Layer {
+    /// The layer of `binding`, with the attribute as it was written.
+    #[must_use]
+    pub const fn new<P: Policy>(binding: &'static Binding<P>, written: &'static str) -> Self {
+        Self { binding, written }
+    }
+}
+
+impl std::fmt::Debug for Layer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.written)
+    }
+}
+
+/// An annotated function.
+#[derive(Debug)]
+pub struct CallSite {
+    name: fn() -> &'static str,
+    file: &'static str,
+    line: u32,
+    layers: &'static [Layer],
+}
+
+impl CallSite {
+    /// The function whose inner function `name` returns its own type's name, with its stack from
+    /// the top.
+    #[must_use]
+    pub const fn new(
+        name: fn() -> &'static str,
+        file: &'static str,
+        line: u32,
+        layers: &'static [Layer],
+    ) -> Self {
+        Self {
+            name,
+            file,
+            line,
+            layers,
+        }
+    }
+}
+
+inventory::collect!(CallSite);
+
+/// A call site that the registry knows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownSite {
+    pub(crate) name: &'static str,
+    pub(crate) file: &'static str,
+    pub(crate) line: u32,
+    pub(crate) layers: &'static [KnownLayer],
+}
+
+/// One policy of a call site that the registry knows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct KnownLayer {
+    pub(crate) kind: Kind,
+    pub(crate) policy: &'static str,
+    pub(crate) written: &'static str,
+    pub(crate) is_per_call: bool,
+}
+
+/// What is known of the call sites, and how many there were when it was gathered.
+struct Known {
+    by_name: BTreeMap<&'static str, KnownSite>,
+    attached: usize,
+}
+
+static KNOWN: Mutex<Known> = Mutex::new(Known {
+    by_name: BTreeMap::new(),
+    attached: 0,
+});
+
+/// The registry of the process, in which every annotated function is listed before its first call.
+pub fn registry() -> &'static Registry {
+    static START: Once = Once::new();
+    START.call_once(attach);
+    Registry::bare()
+}
+
+/// All known call sites, by name.
+pub(crate) fn known_sites() -> Vec<KnownSite> {
+    registry();
+    KNOWN.lock().by_name.values().copied().collect()
+}
+
+/// The call site of this name.
+pub(crate) fn known_site(name: &str) -> Option<KnownSite> {
+    registry();
+    KNOWN.lock().by_name.get(name).copied()
+}
+
+/// Makes the call sites known that were not, and binds their policies.
+fn attach() {
+    let mut known = KNOWN.lock();
+    let mut sites: Vec<&'static CallSite> = inventory::iter::<CallSite>().collect();
+    if sites.len() == known.attached {
+        return;
+    }
+    known.attached = sites.len();
+    sites.sort_by_key(|site| (site.file, site.line));
+    let mut named: BTreeMap<&'static str, Vec<&'static CallSite>> = BTreeMap::new();
+    for site in sites {
+        named
+            .entry(function_name((site.name)()))
+            .or_default()
+            .push(site);
+    }
+    for (name, sites) in named {
+        let is_ambiguous = sites.len() > 1;
+        for site in sites {
+            let name = if is_ambiguous {
+                String::leak(format!("{name}@{}:{}", site.file, site.line))
+            } else {
+                name
+            };
+            known
+                .by_name
+                .entry(name)
+                .or_insert_with(|| know(site, name));
+        }
+    }
+}
+
+fn know(site: &'static CallSite, name: &'static str) -> KnownSite {
+    let mut of_kind: BTreeMap<Kind, usize> = BTreeMap::new();
+    let layers: Vec<_> = site
+        .layers
+        .iter()
+        .map(|layer| {
+            let kind = layer.binding.kind();
+            let count = of_kind.entry(kind).or_default();
+            *count += 1;
+            let policy = layer.binding.name().unwrap_or_else(|| match *count {
+                1 => name,
+                number => String::leak(format!("{name}#{number}")),
+            });
+            layer.binding.declare(policy, name, site);
+            let is_per_call = layer.binding.is_per_call();
+            KnownLayer {
+                kind,
+                policy,
+                written: layer.written,
+                is_per_call,
+            }
+        })
+        .collect();
+    KnownSite {
+        name,
+        file: site.file,
+        line: site.line,
+        layers: Vec::leak(layers),
+    }
+}
+
+/// `shop::price` of `shop::price::{{closure}}::__resilient_name`.
+fn function_name(name: &'static str) -> &'static str {
+    let function = name
+        .rsplit_once("::")
+        .map_or(name, |(function, _)| function);
+    function.trim_end_matches("::{{closure}}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_called_by_its_path() {
+        for (type_name, name) in [
+            ("shop::price::__resilient_name", "shop::price"),
+            (
+                "shop::Shop::price::{{closure}}::__resilient_name",
+                "shop::Shop::price",
+            ),
+            (
+                "<shop::Shop as shop::Sell>::price::__resilient_name",
+                "<shop::Shop as shop::Sell>::price",
+            ),
+            (
+                "shop::a::{{closure}}::b::__resilient_name",
+                "shop::a::{{closure}}::b",
+            ),
+        ] {
+            assert_eq!(function_name(type_name), name);
+        }
+    }
+}
