@@ -4,8 +4,11 @@
 //! reaches the policies inside, the body, and other annotated functions which the body calls,
 //! stays apart between two calls joined in one task, and does not cross a spawn.
 
-use crate::time::{NEVER, Nanos, instant, now, until};
+use crate::time::{NEVER, Nanos, from_instant, instant, now, until};
+use pin_project_lite::pin_project;
 use std::cell::Cell;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// What limits the code that is running: an instant, a length that has not begun to run, or both.
@@ -86,10 +89,13 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// Ends the scope: when the clock of a timeout began to run in it, if anybody asked.
+    /// Ends the scope: when the clock of a timeout began to run in it, or [`NEVER`] if nobody
+    /// asked.
     #[inline]
     pub(crate) fn leave(self) -> Nanos {
-        CURRENT.get().asked
+        let asked = CURRENT.get().asked;
+        drop(self);
+        asked
     }
 }
 
@@ -130,6 +136,83 @@ pub fn deadline() -> Option<tokio::time::Instant> {
 /// ```
 pub fn time_left() -> Option<Duration> {
     current_deadline().map(|at| until(at, now()))
+}
+
+pin_project! {
+    /// A future with a deadline that came from elsewhere; see [`with_deadline`] and [`inherit`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless they are awaited"]
+    pub struct WithDeadline<F> {
+        #[pin]
+        inner: F,
+        at: Nanos,
+    }
+}
+
+/// Tells all timeouts inside `future` that a deadline holds, for example one that came with a
+/// request.
+///
+/// It shortens the timeouts of annotated functions inside; on its own it cuts nothing off. A later
+/// deadline than the one that holds already changes nothing.
+///
+/// # Cancel safety
+///
+/// Dropping it drops `future`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::time::Duration;
+/// use tokio::time::Instant;
+///
+/// let deadline = Instant::now() + Duration::from_secs(5);
+/// let left = resilient_core::with_deadline(deadline, async { resilient_core::time_left() }).await;
+/// assert!(left.unwrap() <= Duration::from_secs(5));
+/// assert_eq!(resilient_core::time_left(), None, "it holds inside alone");
+/// # }
+/// ```
+pub fn with_deadline<F: Future>(deadline: tokio::time::Instant, future: F) -> WithDeadline<F> {
+    WithDeadline {
+        inner: future,
+        at: from_instant(deadline),
+    }
+}
+
+/// Carries the deadline that holds here into `future`, also across a spawn.
+///
+/// # Cancel safety
+///
+/// Dropping it drops `future`.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use std::time::Duration;
+/// use resilient_core::{inherit, time_left, with_deadline};
+///
+/// let deadline = tokio::time::Instant::now() + Duration::from_secs(5);
+/// with_deadline(deadline, async {
+///     let spawned = tokio::spawn(inherit(async { time_left() }));
+///     assert!(spawned.await.unwrap().is_some());
+///     let forgotten = tokio::spawn(async { time_left() });
+///     assert_eq!(forgotten.await.unwrap(), None, "a spawned task has no deadline by itself");
+/// })
+/// .await;
+/// # }
+/// ```
+pub fn inherit<F: Future>(future: F) -> WithDeadline<F> {
+    WithDeadline {
+        inner: future,
+        at: current_deadline().unwrap_or(NEVER),
+    }
+}
+
+impl<F: Future> Future for WithDeadline<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _scope = Deadline::enter(Deadline::current(), *this.at, NEVER);
+        this.inner.poll(context)
+    }
 }
 
 #[cfg(test)]

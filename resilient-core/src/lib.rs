@@ -14,7 +14,7 @@ mod site;
 mod sync;
 mod time;
 
-pub use deadline::{deadline, time_left};
+pub use deadline::{WithDeadline, deadline, inherit, time_left, with_deadline};
 pub use error::{Reason, Rejected};
 pub use event::{EVENT_CAPACITY, Event, Events, What};
 pub use frame::{Frame, Running};
