@@ -1,0 +1,82 @@
+//! What a call allocates: nothing.
+
+use resilient::{Rejected, bulkhead, circuit_breaker, rate_limit, registry, retry, timeout};
+use std::hint::black_box;
+
+#[derive(Debug)]
+struct Error;
+
+impl From<Rejected> for Error {
+    fn from(_: Rejected) -> Self {
+        Self
+    }
+}
+
+#[timeout(5s)]
+#[circuit_breaker("allocation.stack", failure_rate = 50%, window = 100)]
+#[retry(3)]
+#[timeout(1s)]
+#[bulkhead(20)]
+async fn stack(succeed: bool) -> Result<u64, Error> {
+    if succeed { Ok(black_box(1)) } else { Err(Error) }
+}
+
+#[circuit_breaker("allocation.open", failure_threshold = 1)]
+#[rate_limit(1_000_000/s)]
+async fn open(succeed: bool) -> Result<u64, Error> {
+    if succeed { Ok(black_box(1)) } else { Err(Error) }
+}
+
+#[circuit_breaker("allocation.failing", failure_rate = 100%, window = 1000)]
+async fn failing(succeed: bool) -> Result<u64, Error> {
+    if succeed { Ok(black_box(1)) } else { Err(Error) }
+}
+
+/// Allocations of a thousand calls, after the first few of them.
+fn allocations(call: impl AsyncFn(u32)) -> u64 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        for number in 0..10 {
+            call(number).await;
+        }
+        // `block_on` inside the measurement would count what the runtime does.
+        let mut calls = std::pin::pin!(async {
+            for number in 0..1000 {
+                call(number).await;
+            }
+        });
+        let counted = allocation_counter::measure(|| {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            assert!(calls.as_mut().poll(&mut context).is_ready(), "no call has to wait");
+        });
+        counted.count_total
+    })
+}
+
+#[test]
+fn a_call_through_five_policies_allocates_nothing() {
+    let allocated = allocations(async |_| assert_eq!(stack(true).await.unwrap(), 1));
+    assert_eq!(allocated, 0);
+}
+
+#[test]
+fn a_refusal_by_an_open_breaker_allocates_nothing() {
+    let allocated = allocations(async |_| assert!(open(false).await.is_err()));
+    assert_eq!(allocated, 0);
+    let breaker = registry().circuit_breaker("allocation.open").unwrap();
+    assert_eq!(breaker.state(), resilient::CircuitBreakerState::Open);
+}
+
+#[test]
+fn a_call_that_fails_in_a_closed_breaker_allocates_nothing() {
+    let allocated = allocations(async |number| {
+        assert_eq!(failing(number % 10 != 0).await.is_ok(), number % 10 != 0);
+    });
+    assert_eq!(allocated, 0);
+}
+
+#[test]
+fn the_counter_counts() {
+    let allocated = allocations(async |_| drop(black_box(Box::new(1))));
+    assert_eq!(allocated, 1000);
+}
