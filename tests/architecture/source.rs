@@ -231,10 +231,8 @@ mod tests {
 
     #[test]
     fn other_names_that_end_alike_are_not_the_root() {
-        assert_eq!(
-            written("$crate::a my_crate::b pub(crate) tokio::std::c", "crate"),
-            [String::new(); 0]
-        );
+        let others = "$crate::a my_crate::b pub(crate) tokio::std::c";
+        assert!(written(others, "crate").is_empty());
         assert_eq!(written("tokio::std::c ::std::d", "std"), ["std::d"]);
     }
 
