@@ -4,6 +4,7 @@
 
 use crate::source::{code, inline_modules, line, mentions, paths, without_tests};
 use std::fmt;
+use std::ops::Range;
 
 /// The modules of the core, lowest first. A module may import what stands in rows above its own
 /// in this list, and nothing of its own row.
@@ -253,14 +254,26 @@ pub(crate) fn sections(path: &str, text: &str) -> Vec<Violation> {
         let rule = format!("a policy has the sections {SECTIONS:?} in this order, once each");
         return vec![Violation::new(path, at, rule)];
     }
-    let (first, end) = (found[1].0, found[2].0);
+    impurities(path, text, found[1].0..found[2].0)
+}
+
+/// A file that is nothing but the `State` of a policy.
+pub(crate) fn pure(path: &str, text: &str) -> Vec<Violation> {
+    impurities(path, without_tests(text), 1..usize::MAX)
+}
+
+/// What the pure machine in these lines should not do.
+fn impurities(path: &str, text: &str, state: Range<usize>) -> Vec<Violation> {
     let code = code(text);
     let mut violations = Vec::new();
-    for (number, line) in (1..).zip(code.lines()) {
-        let impure = IMPURE
+    for (number, line) in (1..)
+        .zip(code.lines())
+        .filter(|(number, _)| state.contains(number))
+    {
+        if let Some(word) = IMPURE
             .iter()
-            .find(|word| mentions(line, word).next().is_some());
-        if let Some(word) = impure.filter(|_| (first..end).contains(&number)) {
+            .find(|word| mentions(line, word).next().is_some())
+        {
             let rule =
                 format!("`{word}` in State: it is pure, without clock, lock, await or event");
             violations.push(Violation::new(path, number, rule));
@@ -474,6 +487,8 @@ mod tests {
         assert_eq!(lines(&sections("policy/retry.rs", &impure)), [3]);
         let emits = good.replace("{} // now()", "{ emit_rejected(a) }");
         assert_eq!(lines(&sections("policy/retry.rs", &emits)), [3]);
+        let machine = "fn a(now: u64) { b() }\nfn b() { now(); }\n";
+        assert_eq!(lines(&pure("policy/retry/state.rs", machine)), [2]);
         let swapped = good.replace("---- Snapshot", "---- Tests");
         assert_eq!(lines(&sections("policy/retry.rs", &swapped)), [6]);
         assert_eq!(lines(&sections("policy/retry.rs", "fn a() {}\n")), [1]);
