@@ -1,1 +1,207 @@
-fn main() {}
+//! `cargo xtask`: the one runner of this repository. What it prints before each step is the
+//! command that a person would type.
+
+mod step;
+
+use std::env;
+use std::process::ExitCode;
+use step::{Failed, Step, Totals};
+
+/// What a user sees of `resilient-fn` with its default features, itself included, stays below this.
+const PACKAGES_BELOW: usize = 30;
+
+const DEFAULT_TIMES: u32 = 10;
+
+const HELP: &str = "\
+usage: cargo xtask <command>
+
+commands:
+  test                  run every test: units, integration, diagnostics, expansions, documentation
+  check                 formatting, clippy and rustdoc, with every warning an error
+  checkout [--times N]  run the checkout example N times (default 10) and name the runs that failed
+  tree                  count the packages that a user of resilient-fn compiles
+  help                  print this text
+";
+
+#[derive(Debug, PartialEq, Eq)]
+enum Command {
+    Test,
+    Check,
+    Checkout { times: u32 },
+    Tree,
+    Help,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let done = match command(&arguments) {
+        Ok(Command::Test) => test(),
+        Ok(Command::Check) => check(),
+        Ok(Command::Checkout { times }) => checkout(times),
+        Ok(Command::Tree) => tree(),
+        Ok(Command::Help) => {
+            print!("{HELP}");
+            Ok(())
+        }
+        Err(wrong) => Err(Failed::because(format!("{wrong}\n\n{}", HELP.trim_end()))),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            eprintln!("xtask: {failed}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The command that `arguments` ask for, or what is wrong with them.
+fn command(arguments: &[String]) -> Result<Command, String> {
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["test"] => Ok(Command::Test),
+        ["check"] => Ok(Command::Check),
+        ["checkout"] => Ok(Command::Checkout {
+            times: DEFAULT_TIMES,
+        }),
+        ["checkout", "--times", times] => match times.parse() {
+            Ok(times) if times > 0 => Ok(Command::Checkout { times }),
+            _ => Err(format!("`--times {times}`: expected a number from 1 on")),
+        },
+        ["tree"] => Ok(Command::Tree),
+        [] | ["help" | "--help" | "-h"] => Ok(Command::Help),
+        ["test" | "check" | "checkout" | "tree", rest @ ..] => {
+            Err(format!("unexpected `{}`", rest.join(" ")))
+        }
+        [unknown, ..] => Err(format!("there is no command `{unknown}`")),
+    }
+}
+
+/// Runs every test of the workspace; one build makes the libraries, the tests and the examples.
+fn test() -> Result<(), Failed> {
+    let mut totals = Totals::default();
+    Step::cargo("test --workspace --all-features").run_and_show(|line| totals.add(line))?;
+    if totals.is_empty() {
+        return Err(Failed::because("no test was run".to_owned()));
+    }
+    println!("\n{totals}");
+    Ok(())
+}
+
+/// Everything about the sources that needs no test to run.
+fn check() -> Result<(), Failed> {
+    Step::cargo("fmt --all --check").run()?;
+    Step::cargo("clippy --workspace --all-targets --all-features -- -D warnings").run()?;
+    // Tests switch tokio's `test-util` on, and with it another clock: this is what users build.
+    Step::cargo("clippy -p resilient-core -p resilient-fn -- -D warnings").run()?;
+    Step::cargo("doc --workspace --no-deps --all-features")
+        .with("RUSTDOCFLAGS", "-D warnings")
+        .run()
+}
+
+/// Runs the checkout again and again: its own checks must hold every time.
+fn checkout(times: u32) -> Result<(), Failed> {
+    Step::cargo("build --example checkout").run()?;
+    let mut failed = Vec::new();
+    for number in 1..=times {
+        println!("run {number} of {times}");
+        let run = Step::cargo("run --quiet --example checkout").output()?;
+        if !run.succeeded {
+            print!("{}", run.text);
+            failed.push(number.to_string());
+        }
+    }
+    if !failed.is_empty() {
+        let (count, runs) = (failed.len(), failed.join(", "));
+        return Err(Failed::because(format!(
+            "{count} of {times} runs of the checkout failed: {runs}"
+        )));
+    }
+    println!("all {times} runs of the checkout passed their own checks");
+    Ok(())
+}
+
+/// Holds the number of packages that somebody compiles who depends on us.
+fn tree() -> Result<(), Failed> {
+    let tree = Step::cargo("tree -e normal -p resilient-fn --prefix none").output()?;
+    if !tree.succeeded {
+        return Err(Failed::because(format!(
+            "cargo tree failed:\n{}",
+            tree.text
+        )));
+    }
+    let packages = packages(&tree.text);
+    let count = packages.len();
+    if count >= PACKAGES_BELOW {
+        return Err(Failed::because(format!(
+            "resilient-fn has {count} packages, must stay under {PACKAGES_BELOW}:\n  {}",
+            packages.join("\n  ")
+        )));
+    }
+    println!("resilient-fn has {count} packages, itself included (under {PACKAGES_BELOW})");
+    Ok(())
+}
+
+/// The packages in the output of `cargo tree --prefix none`, each once.
+fn packages(tree: &str) -> Vec<&str> {
+    let mut packages: Vec<&str> = tree
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    packages.sort_unstable();
+    packages.dedup();
+    packages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(line: &str) -> Result<Command, String> {
+        let arguments: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        command(&arguments)
+    }
+
+    #[test]
+    fn every_command_of_the_help_exists() {
+        let listed = HELP.lines().skip_while(|line| *line != "commands:").skip(1);
+        for line in listed {
+            let name = line.split_whitespace().next().expect("a command");
+            assert!(typed(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_checkout_runs_as_often_as_asked() {
+        assert_eq!(
+            typed("checkout --times 3"),
+            Ok(Command::Checkout { times: 3 })
+        );
+        assert_eq!(
+            typed("checkout --times 0"),
+            Err("`--times 0`: expected a number from 1 on".to_owned())
+        );
+    }
+
+    #[test]
+    fn what_does_not_exist_is_named() {
+        assert_eq!(
+            typed("bench"),
+            Err("there is no command `bench`".to_owned())
+        );
+        assert_eq!(
+            typed("test fast"),
+            Err("unexpected `fast`".to_owned()),
+            "an argument that is ignored would look as if it worked"
+        );
+    }
+
+    #[test]
+    fn a_package_that_stands_twice_in_the_tree_counts_once() {
+        let tree = "a v1.0.0 (/path)\nb v1.0.0\nc v2.0.0\nb v1.0.0 (*)\nb v2.0.0\n";
+        assert_eq!(
+            packages(tree),
+            ["a v1.0.0 (/path)", "b v1.0.0", "b v2.0.0", "c v2.0.0"]
+        );
+    }
+}

@@ -1,0 +1,163 @@
+//! Holds what ARCHITECTURE.md promises: who may import whom, who may name a clock or a lock, the
+//! one shape of policy files, and the places that a new policy touches.
+
+#[path = "architecture/rules.rs"]
+mod rules;
+#[path = "architecture/source.rs"]
+mod source;
+
+use rules::{
+    Violation, arrows, chapters, forbidden, length, on_the_map, owners, places, pure, sections,
+};
+use std::fs;
+use std::path::Path;
+
+const CORE: &str = "resilient-core/src";
+const SOURCES: [&str; 5] = ["src", CORE, "resilient-macros/src", "xtask/src", "examples"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &str) -> Option<String> {
+    fs::read_to_string(root().join(path)).ok()
+}
+
+/// All Rust files under a folder of the repository, by their paths relative to that folder.
+fn files(folder: &str) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let Ok(entries) = fs::read_dir(root().join(folder)) else {
+        return found;
+    };
+    for entry in entries {
+        let name = entry.expect("an entry").file_name();
+        let name = name.to_str().expect("a name in UTF-8").to_owned();
+        let path = format!("{folder}/{name}");
+        if root().join(&path).is_dir() {
+            let inside = files(&path).into_iter();
+            found.extend(inside.map(|(inner, text)| (format!("{name}/{inner}"), text)));
+        } else if Path::new(&name).extension().is_some_and(|end| end == "rs") {
+            let text = read(&path).expect("a readable file");
+            found.push((name, text));
+        }
+    }
+    found.sort();
+    found
+}
+
+/// The files of a folder that are not tests as a whole.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut files = files(folder);
+    files.retain(|(path, _)| {
+        !path
+            .split('/')
+            .any(|part| part.trim_end_matches(".rs") == "tests")
+    });
+    files
+}
+
+/// The names of the policies: one file each.
+fn policies() -> Vec<String> {
+    let files = sources(CORE).into_iter();
+    let names = files.filter_map(|(path, _)| {
+        let name = path.strip_prefix("policy/")?.strip_suffix(".rs")?;
+        (name != "mod" && !name.contains('/')).then(|| name.to_owned())
+    });
+    names.collect()
+}
+
+#[track_caller]
+fn assert_none(violations: impl IntoIterator<Item = Violation>) {
+    let lines: Vec<String> = violations.into_iter().map(|one| one.to_string()).collect();
+    assert!(lines.is_empty(), "\n{}\n", lines.join("\n"));
+}
+
+fn check_core(rule: impl Fn(&str, &str) -> Vec<Violation>) {
+    let files = sources(CORE);
+    assert!(files.len() > 5, "the core was not found");
+    assert_none(files.iter().flat_map(|(path, text)| rule(path, text)));
+}
+
+#[test]
+fn import_arrows_point_down() {
+    let policies = policies();
+    check_core(|path, text| arrows(path, text, &policies));
+}
+
+#[test]
+fn locks_and_clocks_have_one_home_each() {
+    check_core(owners);
+}
+
+#[test]
+fn policy_files_have_one_shape_and_a_pure_state() {
+    let policies = policies();
+    check_core(|path, text| match path.strip_prefix("policy/") {
+        Some(name) if policies.iter().any(|policy| name == format!("{policy}.rs")) => {
+            sections(path, text)
+        }
+        // A machine that is too long for its policy's file has one of its own.
+        Some(name) if name.ends_with("/state.rs") => pure(path, text),
+        _ => Vec::new(),
+    });
+}
+
+#[test]
+fn nothing_is_unsafe_or_unfinished() {
+    for folder in SOURCES {
+        let files = files(folder);
+        assert_none(
+            files
+                .iter()
+                .flat_map(|(path, text)| forbidden(&format!("{folder}/{path}"), text)),
+        );
+    }
+}
+
+#[test]
+fn files_have_one_subject() {
+    for folder in SOURCES {
+        let files = sources(folder);
+        assert_none(
+            files
+                .iter()
+                .flat_map(|(path, text)| length(&format!("{folder}/{path}"), text)),
+        );
+    }
+}
+
+#[test]
+fn every_policy_has_its_page() {
+    assert_none(policies().iter().flat_map(|policy| {
+        let path = format!("docs/{policy}.md");
+        match read(&path) {
+            Some(text) => chapters(&path, &text),
+            None => vec![Violation::new(&path, 1, "this policy has no page")],
+        }
+    }));
+}
+
+#[test]
+fn every_policy_is_known_everywhere_it_must_be() {
+    assert_none(policies().iter().flat_map(|policy| places(policy, read)));
+}
+
+#[test]
+fn the_code_map_lists_every_file() {
+    let map = read("ARCHITECTURE.md").expect("ARCHITECTURE.md");
+    for folder in [CORE, "resilient-macros/src"] {
+        let files = sources(folder);
+        assert_none(files.iter().flat_map(|(path, _)| on_the_map(path, &map)));
+    }
+}
+
+#[test]
+fn every_member_takes_the_lints_of_the_workspace() {
+    for member in ["", "resilient-core/", "resilient-macros/", "xtask/"] {
+        let manifest = read(&format!("{member}Cargo.toml")).expect("a manifest");
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{member}Cargo.toml"
+        );
+    }
+}
