@@ -1,5 +1,6 @@
 //! The runtime of `resilient`: policies, permits, the registry and its inspection.
 
+mod backoff;
 mod deadline;
 mod error;
 mod event;
@@ -10,10 +11,14 @@ mod setting;
 mod sync;
 mod time;
 
+pub use backoff::{Backoff, Jitter};
 pub use deadline::{deadline, time_left};
 pub use error::{Reason, Rejected};
 pub use event::{EVENT_CAPACITY, Event, Events, What};
 pub use frame::{Frame, Running};
 pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predicate, Verdict};
-pub use policy::{LivePolicy, LiveSnapshot, OtherSnapshot, Policy};
+pub use policy::{
+    Attempt, Delay, Fallback, FallbackPolicy, FallbackSnapshot, IdempotencyKey, LivePolicy,
+    LiveSnapshot, OtherSnapshot, Policy, Retry, RetryCall, RetryPolicy, RetrySnapshot, Ruling,
+};
 pub use setting::{InvalidSetting, Kind, Override, Rate, Setting, Share, Source, Value};

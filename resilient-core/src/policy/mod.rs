@@ -1,5 +1,11 @@
 //! The policies: one file each, with the same sections in the same order.
 
+mod fallback;
+mod retry;
+
+pub use fallback::{Fallback, FallbackPolicy, FallbackSnapshot, Ruling};
+pub use retry::{Attempt, Delay, IdempotencyKey, Retry, RetryCall, RetryPolicy, RetrySnapshot};
+
 use crate::setting::{InvalidSetting, Kind, Value};
 use std::fmt;
 
@@ -53,6 +59,10 @@ pub trait LivePolicy: fmt::Debug + Send + Sync + 'static {
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
 #[non_exhaustive]
 pub enum LiveSnapshot {
+    /// A fallback.
+    Fallback(FallbackSnapshot),
+    /// A retry.
+    Retry(RetrySnapshot),
     /// A policy of a kind that this crate does not know.
     Other(OtherSnapshot),
 }
@@ -98,6 +108,8 @@ impl Show for OtherSnapshot {
 impl LiveSnapshot {
     pub(crate) fn show(&self) -> &dyn Show {
         match self {
+            Self::Fallback(snapshot) => snapshot,
+            Self::Retry(snapshot) => snapshot,
             Self::Other(snapshot) => snapshot,
         }
     }
