@@ -18,7 +18,8 @@ pub use event::{EVENT_CAPACITY, Event, Events, What};
 pub use frame::{Frame, Running};
 pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predicate, Verdict};
 pub use policy::{
-    Attempt, Delay, Fallback, FallbackPolicy, FallbackSnapshot, IdempotencyKey, LivePolicy,
-    LiveSnapshot, OtherSnapshot, Policy, Retry, RetryCall, RetryPolicy, RetrySnapshot, Ruling,
+    Attempt, Delay, Delaying, Fallback, FallbackPolicy, FallbackSnapshot, IdempotencyKey,
+    LivePolicy, LiveSnapshot, OtherSnapshot, Policy, Retry, RetryCall, RetryPolicy, RetrySnapshot,
+    Ruling,
 };
 pub use setting::{InvalidSetting, Kind, Override, Rate, Setting, Share, Source, Value};

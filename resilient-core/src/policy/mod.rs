@@ -4,7 +4,9 @@ mod fallback;
 mod retry;
 
 pub use fallback::{Fallback, FallbackPolicy, FallbackSnapshot, Ruling};
-pub use retry::{Attempt, Delay, IdempotencyKey, Retry, RetryCall, RetryPolicy, RetrySnapshot};
+pub use retry::{
+    Attempt, Delay, Delaying, IdempotencyKey, Retry, RetryCall, RetryPolicy, RetrySnapshot,
+};
 
 use crate::setting::{InvalidSetting, Kind, Value};
 use std::fmt;

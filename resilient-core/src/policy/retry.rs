@@ -265,12 +265,19 @@ impl Retry {
         let began = if self.max_elapsed.load(Ordering::Relaxed) == NEVER {
             NEVER
         } else {
-            time::now()
+            Self::read_clock()
         };
         RetryCall {
             retry: self,
             state: State::new(began),
         }
+    }
+
+    /// Apart, so that not every call site holds the code that reads a clock.
+    #[cold]
+    #[inline(never)]
+    fn read_clock() -> Nanos {
+        time::now()
     }
 
     fn limit(settings: &RetrySettings) -> Nanos {
@@ -394,31 +401,28 @@ impl RetryCall<'_> {
     }
 }
 
-pin_project! {
-    /// The wait before the next attempt.
-    ///
-    /// A delay of zero is over at once: it needs no timer and no runtime. Only each 64th attempt
-    /// of a call yields to the other tasks of its thread first, so that a call which fails without
-    /// ever waiting starves nobody, and a timeout around it gets to see the clock.
-    ///
-    /// # Panics
-    ///
-    /// When it is polled, if it is longer than zero and there is no tokio runtime with its timer
-    /// enabled.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping it ends the call: nothing runs afterwards.
-    #[derive(Debug)]
-    #[must_use = "futures do nothing unless they are awaited"]
-    pub struct Delay {
-        wait: Wait,
-        #[pin]
-        timer: Option<Sleep>,
-    }
-}
+/// The wait before the next attempt: `delay.await`.
+///
+/// It is two words, and becomes a future, which holds a timer, only where it is awaited: so a
+/// function's own future has room for one timer, not for each way that the delay takes.
+///
+/// A delay of zero is over at once: it needs no timer and no runtime. Only each 64th attempt of a
+/// call yields to the other tasks of its thread first, so that a call which fails without ever
+/// waiting starves nobody, and a timeout around it gets to see the clock.
+///
+/// # Panics
+///
+/// When it is awaited, if it is longer than zero and there is no tokio runtime with its timer
+/// enabled.
+///
+/// # Cancel safety
+///
+/// Dropping it ends the call: nothing runs afterwards.
+#[derive(Debug)]
+#[must_use = "the delay before the next attempt wants to be awaited"]
+pub struct Delay(Wait);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Wait {
     Over,
     Yield,
@@ -427,20 +431,41 @@ enum Wait {
 
 impl Delay {
     fn new(now: Nanos, wait: Nanos, after_attempt: u32) -> Self {
-        Self {
-            wait: if wait != 0 {
-                Wait::Until(now.saturating_add(wait))
-            } else if after_attempt.is_multiple_of(YIELD_EVERY) {
-                Wait::Yield
-            } else {
-                Wait::Over
-            },
+        Self(if wait != 0 {
+            Wait::Until(now.saturating_add(wait))
+        } else if after_attempt.is_multiple_of(YIELD_EVERY) {
+            Wait::Yield
+        } else {
+            Wait::Over
+        })
+    }
+}
+
+impl IntoFuture for Delay {
+    type Output = ();
+    type IntoFuture = Delaying;
+
+    #[inline]
+    fn into_future(self) -> Delaying {
+        Delaying {
+            wait: self.0,
             timer: None,
         }
     }
 }
 
-impl Future for Delay {
+pin_project! {
+    /// A [`Delay`] that is being awaited.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless they are awaited"]
+    pub struct Delaying {
+        wait: Wait,
+        #[pin]
+        timer: Option<Sleep>,
+    }
+}
+
+impl Future for Delaying {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {

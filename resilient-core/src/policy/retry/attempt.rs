@@ -1,7 +1,7 @@
 //! What the body of a function may know of the attempt it runs in.
 
 use crate::deadline::current_deadline;
-use crate::time::{self, Nanos, until};
+use crate::time::{self, NEVER, Nanos, until};
 use std::cell::Cell;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -24,7 +24,8 @@ use tokio::time::Instant;
 pub struct Attempt {
     number: u32,
     key: IdempotencyKey,
-    deadline: Option<Nanos>,
+    /// [`NEVER`] if nothing limits it.
+    deadline: Nanos,
 }
 
 impl Attempt {
@@ -36,7 +37,7 @@ impl Attempt {
         Self {
             number,
             key,
-            deadline: current_deadline(),
+            deadline: current_deadline().unwrap_or(NEVER),
         }
     }
 
@@ -69,8 +70,8 @@ impl Attempt {
 
     /// A timeout may have been entered after the attempt was made.
     fn earliest(&self) -> Option<Nanos> {
-        let deadlines = self.deadline.into_iter().chain(current_deadline());
-        deadlines.min()
+        let deadline = self.deadline.min(current_deadline().unwrap_or(NEVER));
+        (deadline != NEVER).then_some(deadline)
     }
 }
 
@@ -94,7 +95,7 @@ pub struct IdempotencyKey(Key);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
-    Number(u128),
+    Number([u64; 2]),
     /// Never the text of a `Number`.
     Text(Arc<str>),
 }
@@ -121,31 +122,34 @@ impl IdempotencyKey {
                 hasher.write_u64(count);
                 hasher.write_u32(process);
                 hasher.write_u8(which);
-                u128::from(hasher.finish())
+                hasher.finish()
             })
         };
-        Self(Key::Number(half(0) << 64 | half(1)))
+        Self(Key::Number([half(0), half(1)]))
     }
 
     /// The key that `text` is, for example the number of an order.
     #[must_use]
     pub fn of(text: impl fmt::Display) -> Self {
         let text = text.to_string();
-        let as_written = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
-        let number = (text.len() == 32 && text.bytes().all(as_written))
-            .then(|| u128::from_str_radix(&text, 16).ok())
-            .flatten();
-        Self(match number {
-            Some(number) => Key::Number(number),
-            None => Key::Text(text.into()),
-        })
+        Self(number(&text).map_or_else(|| Key::Text(text.into()), Key::Number))
     }
+}
+
+/// The number that is displayed as this text, if there is one.
+fn number(text: &str) -> Option<[u64; 2]> {
+    let as_displayed = |digit: u8| digit.is_ascii_digit() || (b'a'..=b'f').contains(&digit);
+    if text.len() != 32 || !text.bytes().all(as_displayed) {
+        return None;
+    }
+    let half = |digits| u64::from_str_radix(digits, 16).ok();
+    Some([half(&text[..16])?, half(&text[16..])?])
 }
 
 impl fmt::Display for IdempotencyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Key::Number(number) => f.pad(&format!("{number:032x}")),
+            Key::Number([high, low]) => f.pad(&format!("{high:016x}{low:016x}")),
             Key::Text(text) => f.pad(text),
         }
     }
@@ -168,7 +172,7 @@ impl serde::Serialize for IdempotencyKey {
 mod tests {
     use super::*;
     use crate::deadline::Deadline;
-    use crate::time::{NEVER, instant, now};
+    use crate::time::{instant, now};
     use std::collections::HashSet;
 
     #[test]
@@ -194,11 +198,11 @@ mod tests {
         const DRAWS: u32 = 10_000;
         let mut set = [0_u32; 128];
         for _ in 0..DRAWS {
-            let Key::Number(number) = IdempotencyKey::random().0 else {
+            let Key::Number(halves) = IdempotencyKey::random().0 else {
                 unreachable!("a random key is a number");
             };
             for (bit, count) in set.iter_mut().enumerate() {
-                *count += u32::from(number >> bit & 1 == 1);
+                *count += u32::from(halves[bit / 64] >> (bit % 64) & 1 == 1);
             }
         }
         // Twenty standard deviations.

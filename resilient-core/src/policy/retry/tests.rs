@@ -4,6 +4,7 @@ use crate::event::reported;
 use crate::outcome::{Failure, Inside, Judge};
 use crate::setting::Share;
 use std::cell::Cell;
+use std::pin::pin;
 use std::task::Waker;
 
 const MILLI: Nanos = 1_000_000;
@@ -470,7 +471,13 @@ fn other_settings_hold_for_a_call_that_is_under_way_and_keep_its_counts() {
 #[test]
 fn a_delay_of_zero_is_over_at_once_and_needs_no_runtime() {
     let retry = retry(fixed(2, Duration::ZERO));
-    let mut delay = Box::pin(retry.begin().decide(Verdict::Failure).expect("a retry"));
+    let mut delay = pin!(
+        retry
+            .begin()
+            .decide(Verdict::Failure)
+            .expect("a retry")
+            .into_future()
+    );
     let mut context = Context::from_waker(Waker::noop());
     assert!(delay.as_mut().poll(&mut context).is_ready());
 }
@@ -480,6 +487,7 @@ fn a_call_may_move_between_threads_while_it_waits() {
     fn sendable<T: Send>() {}
     sendable::<RetryCall<'_>>();
     sendable::<Delay>();
+    sendable::<Delaying>();
 }
 
 // Paused time.
