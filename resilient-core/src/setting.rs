@@ -454,7 +454,7 @@ impl InvalidSetting {
 ///
 /// A line is `key: Type = default, check, "what is allowed";`. The default is left out where
 /// there is none, `=> function` computes it from the settings that were written, and any number of
-/// checks may follow. A function after the kind, `const fn(&Policy) -> Option<InvalidSetting>`, finds
+/// checks may follow. A `const fn(&Policy) -> Option<InvalidSetting>` after the kind finds
 /// settings that contradict each other. From the table come
 ///
 /// - the policy, in which every setting is an `Option`: what was written, and nothing else;
