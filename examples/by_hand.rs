@@ -68,9 +68,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         assert_eq!(failed, Err(Failure::Error("the callee is down")));
     }
     let refused = call(|| async { unreachable!("the breaker is open") }).await;
-    assert!(matches!(refused, Err(Failure::Rejected(Rejected::CircuitOpen(_)))));
+    assert!(matches!(
+        refused,
+        Err(Failure::Rejected(Rejected::CircuitOpen(_)))
+    ));
 
-    let breaker = registry().circuit_breaker("by_hand").ok_or("it was registered")?;
+    let breaker = registry()
+        .circuit_breaker("by_hand")
+        .ok_or("it was registered")?;
     assert_eq!(breaker.state(), CircuitBreakerState::Open);
     print!("{}", registry().snapshot());
     Ok(())

@@ -18,23 +18,38 @@ impl From<Rejected> for Error {
 #[timeout(1s)]
 #[bulkhead(20)]
 async fn stack(succeed: bool) -> Result<u64, Error> {
-    if succeed { Ok(black_box(1)) } else { Err(Error) }
+    if succeed {
+        Ok(black_box(1))
+    } else {
+        Err(Error)
+    }
 }
 
 #[circuit_breaker("allocation.open", failure_threshold = 1)]
 #[rate_limit(1_000_000/s)]
 async fn open(succeed: bool) -> Result<u64, Error> {
-    if succeed { Ok(black_box(1)) } else { Err(Error) }
+    if succeed {
+        Ok(black_box(1))
+    } else {
+        Err(Error)
+    }
 }
 
 #[circuit_breaker("allocation.failing", failure_rate = 100%, window = 1000)]
 async fn failing(succeed: bool) -> Result<u64, Error> {
-    if succeed { Ok(black_box(1)) } else { Err(Error) }
+    if succeed {
+        Ok(black_box(1))
+    } else {
+        Err(Error)
+    }
 }
 
 /// Allocations of a thousand calls, after the first few of them.
 fn allocations(call: impl AsyncFn(u32)) -> u64 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         for number in 0..10 {
             call(number).await;
@@ -47,7 +62,10 @@ fn allocations(call: impl AsyncFn(u32)) -> u64 {
         });
         let counted = allocation_counter::measure(|| {
             let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-            assert!(calls.as_mut().poll(&mut context).is_ready(), "no call has to wait");
+            assert!(
+                calls.as_mut().poll(&mut context).is_ready(),
+                "no call has to wait"
+            );
         });
         counted.count_total
     })

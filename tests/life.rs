@@ -24,7 +24,9 @@ type Answer = Result<u32, Error>;
 fn inside(bulkhead: &str) -> u64 {
     let bulkhead = registry().bulkhead(bulkhead).unwrap();
     match resilient::LivePolicy::snapshot(bulkhead) {
-        LiveSnapshot::Bulkhead(snapshot) => u64::from(snapshot.inside) + u64::from(snapshot.waiting),
+        LiveSnapshot::Bulkhead(snapshot) => {
+            u64::from(snapshot.inside) + u64::from(snapshot.waiting)
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -114,7 +116,10 @@ async fn a_call_dropped_at_any_of_its_waits_leaves_nothing_behind() {
             break;
         }
     }
-    assert!(completed.unwrap() > 8, "every wait of three attempts was one of the steps");
+    assert!(
+        completed.unwrap() > 8,
+        "every wait of three attempts was one of the steps"
+    );
 }
 
 #[timeout(100ms)]
@@ -143,10 +148,16 @@ async fn cut_while_it_waits() -> Answer {
 
 #[tokio::test(start_paused = true)]
 async fn a_timeout_further_out_makes_a_running_body_a_failure_and_a_waiting_call_abandoned() {
-    assert!(matches!(cut_by_its_own_stack().await, Err(Error::Rejected(Rejected::TimedOut(_)))));
+    assert!(matches!(
+        cut_by_its_own_stack().await,
+        Err(Error::Rejected(Rejected::TimedOut(_)))
+    ));
     assert_eq!(state("life.cut"), CircuitBreakerState::Open);
 
-    assert!(matches!(outer().await, Err(Error::Rejected(Rejected::TimedOut(_)))));
+    assert!(matches!(
+        outer().await,
+        Err(Error::Rejected(Rejected::TimedOut(_)))
+    ));
     assert_eq!(state("life.cut.inner"), CircuitBreakerState::Open);
 
     let mut inside = pin!(cut_while_it_waits());
@@ -169,13 +180,20 @@ async fn answers_after(duration: Duration, succeed: bool) -> Answer {
 #[tokio::test(start_paused = true)]
 async fn a_result_of_an_older_generation_changes_nothing() {
     let late = tokio::spawn(answers_after(Duration::from_millis(1500), false));
-    assert_eq!(answers_after(Duration::ZERO, false).await, Err(Error::Failed));
+    assert_eq!(
+        answers_after(Duration::ZERO, false).await,
+        Err(Error::Failed)
+    );
     assert_eq!(state("life.late"), CircuitBreakerState::Open);
     advance(Duration::from_secs(1)).await;
     assert_eq!(answers_after(Duration::ZERO, true).await, Ok(1));
     assert_eq!(state("life.late"), CircuitBreakerState::Closed);
     assert_eq!(late.await.unwrap(), Err(Error::Failed));
-    assert_eq!(state("life.late"), CircuitBreakerState::Closed, "admitted before it opened");
+    assert_eq!(
+        state("life.late"),
+        CircuitBreakerState::Closed,
+        "admitted before it opened"
+    );
 }
 
 #[fallback(|_| Ok(7))]

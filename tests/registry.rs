@@ -39,9 +39,15 @@ impl Shop {
 
 #[test]
 fn a_function_that_is_never_called_is_listed_with_its_stack() {
-    let site = registry().call_site("registry::dead").expect("it is annotated");
+    let site = registry()
+        .call_site("registry::dead")
+        .expect("it is annotated");
     assert!(site.file.ends_with("tests/registry.rs"));
-    let stack: Vec<_> = site.layers.iter().map(|layer| (layer.kind.as_str(), layer.policy)).collect();
+    let stack: Vec<_> = site
+        .layers
+        .iter()
+        .map(|layer| (layer.kind.as_str(), layer.policy))
+        .collect();
     assert_eq!(
         stack,
         [
@@ -51,18 +57,26 @@ fn a_function_that_is_never_called_is_listed_with_its_stack() {
         ]
     );
     assert_eq!(site.layers[1].written, "bulkhead(\"registry.dead\", 3)");
-    assert_eq!(registry().timeout("registry::dead#2").unwrap().duration(), Some(seconds(2)));
+    assert_eq!(
+        registry().timeout("registry::dead#2").unwrap().duration(),
+        Some(seconds(2))
+    );
 }
 
 #[tokio::test]
 async fn a_policy_without_a_name_is_called_by_its_function() {
-    let breaker = registry().circuit_breaker("registry::Shop::price").expect("listed");
+    let breaker = registry()
+        .circuit_breaker("registry::Shop::price")
+        .expect("listed");
     assert_eq!(breaker.state(), CircuitBreakerState::Closed);
     for _ in 0..2 {
         assert!(matches!(Shop.price(false).await, Err(Error::Failed)));
     }
     assert_eq!(breaker.state(), CircuitBreakerState::Open);
-    assert!(matches!(Shop.price(true).await, Err(Error::Rejected(Rejected::CircuitOpen(_)))));
+    assert!(matches!(
+        Shop.price(true).await,
+        Err(Error::Rejected(Rejected::CircuitOpen(_)))
+    ));
     breaker.reset("the test is over");
     assert!(Shop.price(true).await.is_ok());
 }
@@ -73,7 +87,13 @@ fn a_name_that_nobody_mentions_is_none_and_stays_none() {
         assert!(registry().circuit_breaker("registry.nobody").is_none());
         assert!(registry().call_site("registry::nobody").is_none());
     }
-    assert!(registry().snapshot().policies.iter().all(|policy| policy.name != "registry.nobody"));
+    assert!(
+        registry()
+            .snapshot()
+            .policies
+            .iter()
+            .all(|policy| policy.name != "registry.nobody")
+    );
 }
 
 #[bulkhead("registry.shared", 1)]
@@ -92,7 +112,10 @@ async fn policies_of_one_name_share_settings_and_state_whatever_the_types() {
     let (leave, inside) = tokio::sync::oneshot::channel();
     let first = tokio::spawn(first(inside));
     tokio::task::yield_now().await;
-    assert!(matches!(second().await, Err(Error::Rejected(Rejected::BulkheadFull(_)))));
+    assert!(matches!(
+        second().await,
+        Err(Error::Rejected(Rejected::BulkheadFull(_)))
+    ));
     leave.send(()).unwrap();
     first.await.unwrap().unwrap();
     assert_eq!(second().await.unwrap(), "another type");
@@ -115,7 +138,10 @@ async fn code_hides_attributes_setting_by_setting() {
     let attempts = std::cell::Cell::new(0);
     assert!(defined_in_code(&attempts).await.is_err());
     assert_eq!(attempts.get(), 5);
-    assert_eq!(registry().timeout("registry.code").unwrap().duration(), Some(seconds(4)));
+    assert_eq!(
+        registry().timeout("registry.code").unwrap().duration(),
+        Some(seconds(4))
+    );
 
     let snapshot = registry().snapshot();
     let retry = snapshot
@@ -123,7 +149,13 @@ async fn code_hides_attributes_setting_by_setting() {
         .iter()
         .find(|policy| policy.name == "registry.code" && policy.kind.as_str() == "retry")
         .unwrap();
-    let setting = |key| retry.settings.iter().find(|setting| setting.key == key).unwrap();
+    let setting = |key| {
+        retry
+            .settings
+            .iter()
+            .find(|setting| setting.key == key)
+            .unwrap()
+    };
     assert_eq!(setting("attempts").value, Some(Value::Count(5)));
     assert_eq!(setting("attempts").source, Source::Code);
     assert_eq!(setting("backoff").source, Source::Default);
@@ -140,7 +172,10 @@ async fn slow(duration: Duration) -> Answer {
 async fn a_definition_after_the_first_call_holds_for_the_next_one_and_is_reported() {
     assert!(slow(seconds(2)).await.is_err());
     let mut events = registry().events();
-    policy("registry.late").timeout(TimeoutPolicy::new().duration(seconds(3))).register().unwrap();
+    policy("registry.late")
+        .timeout(TimeoutPolicy::new().duration(seconds(3)))
+        .register()
+        .unwrap();
     assert!(slow(seconds(2)).await.is_ok());
     let changes = loop {
         let event = events.next().await;
@@ -148,7 +183,12 @@ async fn a_definition_after_the_first_call_holds_for_the_next_one_and_is_reporte
             break event.what;
         }
     };
-    assert_eq!(changes, What::Reconfigured { changes: vec!["duration = 3s".to_owned()] });
+    assert_eq!(
+        changes,
+        What::Reconfigured {
+            changes: vec!["duration = 3s".to_owned()]
+        }
+    );
 }
 
 #[test]
@@ -159,13 +199,26 @@ fn what_is_refused_changes_nothing() {
         .register()
         .unwrap_err();
     let message = refused.to_string();
-    assert!(message.contains("bulkhead `registry.refused`: `limit`"), "{message}");
+    assert!(
+        message.contains("bulkhead `registry.refused`: `limit`"),
+        "{message}"
+    );
     assert!(registry().retry("registry.refused").is_none());
     assert!(registry().bulkhead("registry.refused").is_none());
 
-    policy("registry.once").retry(RetryPolicy::new().attempts(2)).register().unwrap();
-    let again = policy("registry.once").retry(RetryPolicy::new().attempts(3)).register();
-    assert!(again.unwrap_err().to_string().contains("is registered already"));
+    policy("registry.once")
+        .retry(RetryPolicy::new().attempts(2))
+        .register()
+        .unwrap();
+    let again = policy("registry.once")
+        .retry(RetryPolicy::new().attempts(3))
+        .register();
+    assert!(
+        again
+            .unwrap_err()
+            .to_string()
+            .contains("is registered already")
+    );
     assert!(policy("  ").retry(RetryPolicy::new()).register().is_err());
 }
 
@@ -189,20 +242,38 @@ async fn contradictions_and_undefined_names_are_found_and_harm_nobody() {
     assert_eq!(says_three().await.unwrap() + says_four().await.unwrap(), 7);
     let findings = registry().validate();
     let texts: Vec<_> = findings.iter().map(ToString::to_string).collect();
-    let of = |name: &str| texts.iter().find(|text| text.contains(name)).unwrap().as_str();
+    let of = |name: &str| {
+        texts
+            .iter()
+            .find(|text| text.contains(name))
+            .unwrap()
+            .as_str()
+    };
     let contradiction = of("registry.contradiction");
     assert!(contradiction.contains("`limit` is 3 at"), "{contradiction}");
     assert!(contradiction.contains("so 4 at"), "{contradiction}");
-    assert!(!contradiction.contains("queue"), "written by one alone: {contradiction}");
+    assert!(
+        !contradiction.contains("queue"),
+        "written by one alone: {contradiction}"
+    );
     let mistyped_name = of("registry.mistyped");
-    assert!(mistyped_name.contains("registry::mistyped, but nobody defines it"), "{mistyped_name}");
+    assert!(
+        mistyped_name.contains("registry::mistyped, but nobody defines it"),
+        "{mistyped_name}"
+    );
     assert!(findings.iter().any(|finding| matches!(
         finding,
-        Finding::Undefined { policy: "registry.mistyped", .. }
+        Finding::Undefined {
+            policy: "registry.mistyped",
+            ..
+        }
     )));
 
     let mut events = registry().events();
-    assert!(mistyped().await.is_ok(), "a bulkhead without a limit lets calls through");
+    assert!(
+        mistyped().await.is_ok(),
+        "a bulkhead without a limit lets calls through"
+    );
     assert!(mistyped().await.is_ok());
     let mut reported = 0;
     while let Some(event) = events.try_next() {
@@ -210,7 +281,10 @@ async fn contradictions_and_undefined_names_are_found_and_harm_nobody() {
     }
     assert_eq!(reported, 1, "the first call reports it, once");
     let table = registry().snapshot().to_string();
-    let line = table.lines().find(|line| line.contains("registry.mistyped")).unwrap();
+    let line = table
+        .lines()
+        .find(|line| line.contains("registry.mistyped"))
+        .unwrap();
     assert!(line.contains("undefined"), "{line}");
 }
 
@@ -225,18 +299,26 @@ async fn explained() -> Answer {
 
 #[test]
 fn a_call_site_explains_its_stack_its_worst_case_and_what_does_not_fit() {
-    let explanation = registry().call_site("registry::explained").unwrap().explain();
+    let explanation = registry()
+        .call_site("registry::explained")
+        .unwrap()
+        .explain();
     assert_eq!(explanation.worst_case, Some(seconds(5)));
     let text = explanation.to_string();
     let line = |what: &str| {
-        text.lines().position(|line| line.contains(what)).unwrap_or_else(|| panic!("{what}: {text}"))
+        text.lines()
+            .position(|line| line.contains(what))
+            .unwrap_or_else(|| panic!("{what}: {text}"))
     };
     assert!(line("registry.total") < line("circuit_breaker"));
     assert!(line("circuit_breaker") < line("attempts = 3"));
     assert!(line("attempts = 3") < line("registry.attempt"));
     assert!(line("registry.attempt") < line("the body"));
     // 3 × 2s + 2 × 500ms
-    assert!(text.contains("warning: what stands below timeout `registry.total` may take 7s"), "{text}");
+    assert!(
+        text.contains("warning: what stands below timeout `registry.total` may take 7s"),
+        "{text}"
+    );
     assert!(text.contains("takes at most 5s"), "{text}");
 }
 
@@ -248,7 +330,10 @@ fn the_table_for_people_is_aligned_and_speaks_no_debug() {
     for line in table.lines().skip(1) {
         let before = line.chars().nth(state - 1);
         assert!(before.is_none_or(|before| before == ' '), "{line}");
-        assert!(line.chars().nth(state).is_none_or(|first| first != ' '), "{line}");
+        assert!(
+            line.chars().nth(state).is_none_or(|first| first != ' '),
+            "{line}"
+        );
     }
     assert!(!table.contains("Some(") && !table.contains('{'), "{table}");
 }
@@ -264,19 +349,28 @@ async fn a_breaker_is_steered_by_hand_with_a_reason() {
     let breaker = registry().circuit_breaker("registry.forced").unwrap();
     breaker.force_open("the gateway is being replaced");
     assert_eq!(breaker.state(), CircuitBreakerState::ForcedOpen);
-    assert!(matches!(forced().await, Err(Error::Rejected(Rejected::ForcedOpen(_)))));
+    assert!(matches!(
+        forced().await,
+        Err(Error::Rejected(Rejected::ForcedOpen(_)))
+    ));
     breaker.reset("it is back");
     assert!(forced().await.is_ok());
     let mut transitions = Vec::new();
     while let Some(event) = events.try_next() {
-        if let (What::Transition { from, to, reason }, "registry.forced") = (event.what, event.policy) {
+        if let (What::Transition { from, to, reason }, "registry.forced") =
+            (event.what, event.policy)
+        {
             transitions.push((from, to, reason));
         }
     }
     assert_eq!(
         transitions,
         [
-            ("closed", "forced_open", "the gateway is being replaced".to_owned()),
+            (
+                "closed",
+                "forced_open",
+                "the gateway is being replaced".to_owned()
+            ),
             ("forced_open", "closed", "it is back".to_owned())
         ]
     );

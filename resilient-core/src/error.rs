@@ -113,6 +113,19 @@ impl Rejected {
         self.reason().policy
     }
 
+    /// A stable name for logs and metrics, for example `circuit_open`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::CircuitOpen(_) => "circuit_open",
+            Self::ForcedOpen(_) => "forced_open",
+            Self::TimedOut(_) => "timed_out",
+            Self::NoTimeLeft(_) => "no_time_left",
+            Self::BulkheadFull(_) => "bulkhead_full",
+            Self::RateLimited(_) => "rate_limited",
+        }
+    }
+
     /// How long to wait before the same policy may admit a call, where it is known.
     ///
     /// An open circuit breaker and an empty rate limit know it; a full bulkhead does not.
@@ -147,6 +160,19 @@ impl Rejected {
             next = error.source();
         }
         None
+    }
+}
+
+#[cfg(feature = "serde")]
+impl serde::Serialize for Rejected {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+
+        let mut fields = serializer.serialize_struct("Rejected", 3)?;
+        fields.serialize_field("rejected", self.name())?;
+        fields.serialize_field("policy", self.policy())?;
+        fields.serialize_field("retry_after", &self.retry_after())?;
+        fields.end()
     }
 }
 

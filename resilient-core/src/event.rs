@@ -235,6 +235,26 @@ impl Drop for Events {
     }
 }
 
+/// What `run` makes the policy with this name report.
+///
+/// Runs it again where a flood of events from a test beside it may have pushed some out.
+#[cfg(test)]
+pub(crate) fn reported(policy: &'static str, mut run: impl FnMut()) -> Vec<What> {
+    loop {
+        let mut events = Events::subscribe();
+        run();
+        let mut reported = Vec::new();
+        while let Some(event) = events.try_next() {
+            if event.policy == policy {
+                reported.push(event.what);
+            }
+        }
+        if events.missed() == 0 {
+            return reported;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

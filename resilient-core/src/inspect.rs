@@ -1,7 +1,6 @@
 //! What can be seen of everything: snapshots, findings, explanations, and their texts for people.
 
-use crate::policy::timeout::TimeoutPolicy;
-use crate::policy::{LiveSnapshot, Policy};
+use crate::policy::{LiveSnapshot, Policy, RetryPolicy, TimeoutPolicy};
 use crate::registry::{AnyEntry, Conflict, Registry};
 use crate::setting::{Kind, Setting, Source, Span};
 use crate::site::{KnownLayer, KnownSite, known_site, known_sites};
@@ -353,6 +352,10 @@ fn longest(
             ));
         }
         return Some(inner.map_or(limit, |inner| inner.min(limit)));
+    }
+    if layer.kind == RetryPolicy::KIND {
+        let retry = registry.retry(layer.policy)?;
+        return inner.map(|attempt| retry.longest(attempt));
     }
     let wait = registry
         .any(layer.policy, layer.kind)

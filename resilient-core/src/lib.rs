@@ -1,5 +1,6 @@
 //! The runtime of `resilient`: policies, permits, the registry and its inspection.
 
+mod backoff;
 mod deadline;
 mod error;
 mod event;
@@ -14,6 +15,7 @@ mod site;
 mod sync;
 mod time;
 
+pub use backoff::{Backoff, Jitter};
 pub use deadline::{WithDeadline, deadline, inherit, time_left, with_deadline};
 pub use error::{Reason, Rejected};
 pub use event::{EVENT_CAPACITY, Event, Events, What};
@@ -23,8 +25,11 @@ pub use inspect::{
     Snapshot,
 };
 pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predicate, Verdict};
-pub use policy::timeout::{Timed, Timeout, TimeoutPolicy};
-pub use policy::{LivePolicy, LiveSnapshot, OtherSnapshot, Policy};
+pub use policy::{
+    Attempt, Delay, Delaying, Fallback, FallbackPolicy, FallbackSnapshot, IdempotencyKey,
+    LivePolicy, LiveSnapshot, OtherSnapshot, Policy, Retry, RetryCall, RetryPolicy, RetrySnapshot,
+    Ruling, Timed, Timeout, TimeoutPolicy, TimeoutSnapshot,
+};
 pub use registry::{Conflict, PolicyDefinition, RegisterError, Registry, Written, policy};
 pub use setting::{InvalidSetting, Kind, Override, Rate, Setting, Share, Source, Value};
 pub use site::registry;

@@ -6,8 +6,10 @@
 
 use crate::error::Rejected;
 use crate::event::{self, Events, What};
-use crate::policy::timeout::{Timeout, TimeoutPolicy};
-use crate::policy::{LivePolicy, LiveSnapshot, Policy};
+use crate::policy::{
+    Fallback, FallbackPolicy, LivePolicy, LiveSnapshot, Policy, Retry, RetryPolicy, Timeout,
+    TimeoutPolicy,
+};
 use crate::setting::{InvalidSetting, Kind, Setting, Source, Value};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::time;
@@ -52,9 +54,19 @@ impl Registry {
         &REGISTRY
     }
 
+    /// The retry of this name.
+    pub fn retry(&self, name: &str) -> Option<&'static Retry> {
+        self.live::<RetryPolicy>(name)
+    }
+
     /// The timeout of this name.
     pub fn timeout(&self, name: &str) -> Option<&'static Timeout> {
         self.live::<TimeoutPolicy>(name)
+    }
+
+    /// The fallback of this name.
+    pub fn fallback(&self, name: &str) -> Option<&'static Fallback> {
+        self.live::<FallbackPolicy>(name)
     }
 
     /// The live policy of any kind, also one that this crate does not know.
@@ -415,6 +427,11 @@ pub struct PolicyDefinition {
 }
 
 impl PolicyDefinition {
+    /// Defines the retry of this name.
+    pub fn retry(self, policy: RetryPolicy) -> Self {
+        self.with(policy)
+    }
+
     /// Defines the timeout of this name.
     pub fn timeout(self, policy: TimeoutPolicy) -> Self {
         self.with(policy)

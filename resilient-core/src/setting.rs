@@ -454,7 +454,8 @@ impl InvalidSetting {
 ///
 /// A line is `key: Type = default, check, "what is allowed";`. The default is left out where
 /// there is none, `=> function` computes it from the settings that were written, and any number of
-/// checks may follow. From the table come
+/// checks may follow. A `const fn(&Policy) -> Option<InvalidSetting>` after the kind finds
+/// settings that contradict each other. From the table come
 ///
 /// - the policy, in which every setting is an `Option`: what was written, and nothing else;
 /// - a `const` method for each setting, which keeps the policy as it was and remembers the first
@@ -464,7 +465,7 @@ impl InvalidSetting {
 macro_rules! policy {
     (
         $(#[$meta:meta])*
-        $policy:ident, $settings:ident, $live:ty, $kind:literal;
+        $policy:ident, $settings:ident, $live:ty, $kind:literal $(, $contradiction:path)?;
         $(
             $(#[$doc:meta])*
             $key:ident : $type:ty $(= $default:expr)? $(=> $derived:expr)? $(, $check:expr, $allowed:literal)*;
@@ -503,8 +504,11 @@ macro_rules! policy {
                 self
             }
 
-            /// The first setting that was refused, if any was.
+            /// The first setting that was refused, or that contradicts another one, if there is any.
             pub const fn invalid(&self) -> Option<$crate::setting::InvalidSetting> {
+                $( if self.invalid.is_none() {
+                    return $contradiction(self);
+                } )?
                 self.invalid
             }
 
@@ -512,14 +516,16 @@ macro_rules! policy {
             ///
             /// # Panics
             ///
-            /// If a setting was refused. In a constant this is a compile error.
+            /// If a setting was refused, or contradicts another one. In a constant this is a compile
+            /// error.
             pub const fn checked(self) -> Self {
-                if let Some(invalid) = self.invalid {
+                if let Some(invalid) = self.invalid() {
                     panic!("{}", invalid.allowed());
                 }
                 self
             }
 
+            #[allow(dead_code, reason = "there are policies none of whose settings has a range")]
             const fn refuse(mut self, invalid: $crate::setting::InvalidSetting) -> Self {
                 if self.invalid.is_none() {
                     self.invalid = Some(invalid);
@@ -585,7 +591,7 @@ macro_rules! policy {
             }
 
             fn invalid(&self) -> Option<$crate::setting::InvalidSetting> {
-                self.invalid
+                self.invalid()
             }
         }
     };

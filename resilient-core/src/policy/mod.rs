@@ -1,12 +1,18 @@
 //! The policies: one file each, with the same sections in the same order.
 
-pub(crate) mod timeout;
+mod fallback;
+mod retry;
+mod timeout;
+
+pub use fallback::{Fallback, FallbackPolicy, FallbackSnapshot, Ruling};
+pub use retry::{
+    Attempt, Delay, Delaying, IdempotencyKey, Retry, RetryCall, RetryPolicy, RetrySnapshot,
+};
+pub use timeout::{Timed, Timeout, TimeoutPolicy, TimeoutSnapshot};
 
 use crate::setting::{InvalidSetting, Kind, Value};
 use std::fmt;
 use std::time::Duration;
-
-pub use timeout::TimeoutSnapshot;
 
 /// The data of a policy: what was written about it, in an attribute, in code or in a file.
 ///
@@ -58,6 +64,10 @@ pub trait LivePolicy: fmt::Debug + Send + Sync + 'static {
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
 #[non_exhaustive]
 pub enum LiveSnapshot {
+    /// A fallback.
+    Fallback(FallbackSnapshot),
+    /// A retry.
+    Retry(RetrySnapshot),
     /// A timeout.
     Timeout(TimeoutSnapshot),
     /// A policy of a kind that this crate does not know.
@@ -106,12 +116,16 @@ impl LiveSnapshot {
     /// How long the policy may make a call wait, itself; `None` if nothing limits it.
     pub(crate) const fn longest_wait(&self) -> Option<Duration> {
         match self {
-            Self::Timeout(_) | Self::Other(_) => Some(Duration::ZERO),
+            Self::Fallback(_) | Self::Retry(_) | Self::Timeout(_) | Self::Other(_) => {
+                Some(Duration::ZERO)
+            }
         }
     }
 
     pub(crate) fn show(&self) -> &dyn Show {
         match self {
+            Self::Fallback(snapshot) => snapshot,
+            Self::Retry(snapshot) => snapshot,
             Self::Timeout(snapshot) => snapshot,
             Self::Other(snapshot) => snapshot,
         }

@@ -1,0 +1,311 @@
+//! Another answer for a call that failed.
+
+use super::{LivePolicy, LiveSnapshot, Policy, Show};
+use crate::event::{What, emit};
+use crate::outcome::{Failure, Inside, Verdict};
+use crate::setting::policy;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
+
+// ---- Policy
+
+policy! {
+    /// The data of a fallback: whether it is switched on. What it answers is code, and stands on
+    /// the function.
+    ///
+    /// ```
+    /// use resilient_core::FallbackPolicy;
+    ///
+    /// const OFF: FallbackPolicy = FallbackPolicy::new().enabled(false);
+    /// assert_ne!(OFF, FallbackPolicy::new());
+    /// assert_eq!(OFF.invalid(), None, "there is nothing to write wrong");
+    /// ```
+    FallbackPolicy, FallbackSettings, Fallback, "fallback";
+}
+
+// ---- State
+
+/// True if the fallback stands in for a call with this verdict.
+///
+/// Only `when` and `when_rejected` let an error pass: a class decides about retries and breakers.
+const fn stands_in(verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Failure | Verdict::Ignored => true,
+        Verdict::Success | Verdict::NoFailure => false,
+        Verdict::Rejected { when_rejected, .. } => !matches!(when_rejected, Some(false)),
+    }
+}
+
+// ---- Live policy and permit
+
+/// A fallback at work.
+///
+/// ```
+/// use resilient_core::{
+///     Failure, Fallback, FallbackPolicy, Inside, Judge, LivePolicy, Rejected, Ruling,
+/// };
+///
+/// type Answer = Result<u32, &'static str>;
+///
+/// let fallback = Fallback::new("price", &FallbackPolicy::new());
+/// let only_refusals = |outcome: &Inside<u32, &'static str>| {
+///     Judge::<Answer>::new().when(|_| false).verdict(outcome)
+/// };
+///
+/// let refused = Err(Failure::Rejected(Rejected::bulkhead_full("price")));
+/// assert!(matches!(fallback.decide(refused, only_refusals), Ruling::Replace(_)));
+/// fallback.settle(true);
+///
+/// let failed = Err(Failure::Error("no such item"));
+/// assert!(matches!(fallback.decide(failed, only_refusals), Ruling::Keep(Err(_))));
+/// ```
+#[derive(Debug)]
+pub struct Fallback {
+    name: &'static str,
+    enabled: AtomicBool,
+    answered: AtomicU64,
+    failed: AtomicU64,
+}
+
+/// What becomes of a call that a fallback stands above.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use = "the outcome of the call is in it"]
+pub enum Ruling<T, E> {
+    /// The call ends as it is.
+    Keep(Inside<T, E>),
+    /// The fallback answers instead of this failure, and says how it went with
+    /// [`Fallback::settle`].
+    Replace(Failure<E>),
+}
+
+impl Fallback {
+    /// The name of the policy.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether the fallback stands in for a call that ended like this.
+    ///
+    /// A value stays as it is, and `judge` is not asked. An error is replaced unless `judge` says
+    /// [`Verdict::NoFailure`], which is `when`, or a refusal to which `when_rejected` says no.
+    #[inline]
+    pub fn decide<T, E>(
+        &self,
+        outcome: Inside<T, E>,
+        judge: impl FnOnce(&Inside<T, E>) -> Verdict,
+    ) -> Ruling<T, E> {
+        if outcome.is_ok() || !self.enabled.load(Ordering::Relaxed) || !stands_in(judge(&outcome)) {
+            return Ruling::Keep(outcome);
+        }
+        match outcome {
+            Ok(_) => Ruling::Keep(outcome),
+            Err(failure) => Ruling::Replace(failure),
+        }
+    }
+
+    /// Counts a call that the fallback stood in for: whether it had an answer, or failed too.
+    #[cold]
+    pub fn settle(&self, answered: bool) {
+        let (counter, what) = if answered {
+            (&self.answered, What::FellBack)
+        } else {
+            (&self.failed, What::FallbackFailed)
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        emit(FallbackPolicy::KIND, self.name, what);
+    }
+}
+
+impl LivePolicy for Fallback {
+    type Policy = FallbackPolicy;
+
+    fn new(name: &'static str, policy: &FallbackPolicy) -> Self {
+        let FallbackSettings { enabled } = FallbackSettings::of(policy);
+        Self {
+            name,
+            enabled: AtomicBool::new(enabled),
+            answered: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+        }
+    }
+
+    fn reconfigure(&self, policy: &FallbackPolicy) {
+        let FallbackSettings { enabled } = FallbackSettings::of(policy);
+        self.enabled.store(enabled, Ordering::Relaxed);
+    }
+
+    fn snapshot(&self) -> LiveSnapshot {
+        LiveSnapshot::Fallback(FallbackSnapshot {
+            enabled: self.enabled.load(Ordering::Relaxed),
+            answered: self.answered.load(Ordering::Relaxed),
+            failed: self.failed.load(Ordering::Relaxed),
+        })
+    }
+}
+
+// ---- Snapshot
+
+/// What can be seen of a fallback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct FallbackSnapshot {
+    /// Whether it does anything.
+    pub enabled: bool,
+    /// Calls that it stood in for and answered.
+    pub answered: u64,
+    /// Calls that it stood in for and failed as well. One that was dropped while the fallback ran
+    /// is counted nowhere.
+    pub failed: u64,
+}
+
+impl Show for FallbackSnapshot {
+    fn state(&self) -> String {
+        if self.enabled { "ready" } else { "disabled" }.to_owned()
+    }
+
+    fn note(&self) -> String {
+        String::new()
+    }
+
+    fn counts(&self) -> Vec<(&'static str, Option<u64>)> {
+        vec![
+            ("answered", Some(self.answered)),
+            ("failed", Some(self.failed)),
+        ]
+    }
+}
+
+// ---- Tests
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Rejected;
+    use crate::event::reported;
+    use crate::outcome::Judge;
+    use std::time::Duration;
+
+    type Answer = Result<u8, &'static str>;
+    type Outcome = Inside<u8, &'static str>;
+
+    fn plain(outcome: &Outcome) -> Verdict {
+        Judge::<Answer>::new().verdict(outcome)
+    }
+
+    fn fallback() -> Fallback {
+        Fallback::new("price", &FallbackPolicy::new())
+    }
+
+    fn counts(fallback: &Fallback) -> (u64, u64) {
+        match fallback.snapshot() {
+            LiveSnapshot::Fallback(snapshot) => (snapshot.answered, snapshot.failed),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_value_stays_and_no_predicate_is_asked() {
+        let ruling = fallback().decide(Outcome::Ok(1), |_| unreachable!("asked about a value"));
+        assert_eq!(ruling, Ruling::Keep(Ok(1)));
+    }
+
+    #[test]
+    fn every_error_refusal_and_timeout_is_replaced() {
+        for failure in [
+            Failure::Error("E"),
+            Failure::Rejected(Rejected::bulkhead_full("x")),
+            Failure::Rejected(Rejected::circuit_open("x", Duration::ZERO)),
+            Failure::Rejected(Rejected::forced_open("x")),
+            Failure::Rejected(Rejected::rate_limited("x", Duration::ZERO)),
+            Failure::Rejected(Rejected::timed_out("x", Duration::ZERO)),
+            Failure::Rejected(Rejected::no_time_left("x")),
+        ] {
+            let ruling = fallback().decide(Outcome::Err(failure.clone()), plain);
+            assert_eq!(ruling, Ruling::Replace(failure));
+        }
+    }
+
+    #[test]
+    fn an_error_for_which_when_says_no_passes_unchanged() {
+        let outcome = Outcome::Err(Failure::Error("another"));
+        let ruling = fallback().decide(outcome.clone(), |outcome| {
+            Judge::<Answer>::new()
+                .when(|error| *error == "E")
+                .verdict(outcome)
+        });
+        assert_eq!(ruling, Ruling::Keep(outcome));
+    }
+
+    #[test]
+    fn an_error_that_says_nothing_about_the_callee_is_replaced_all_the_same() {
+        let ruling = fallback().decide(Outcome::Err(Failure::Error("E")), |_| Verdict::Ignored);
+        assert_eq!(ruling, Ruling::Replace(Failure::Error("E")));
+    }
+
+    #[test]
+    fn a_refusal_passes_if_when_rejected_says_no() {
+        let outcome = Outcome::Err(Failure::Rejected(Rejected::bulkhead_full("x")));
+        for (stands_in, expected) in [
+            (false, Ruling::Keep(outcome.clone())),
+            (
+                true,
+                Ruling::Replace(Failure::Rejected(Rejected::bulkhead_full("x"))),
+            ),
+        ] {
+            let ruling = fallback().decide(outcome.clone(), |outcome| {
+                Judge::<Answer>::new()
+                    .when(|_| unreachable!("a refusal never reaches `when`"))
+                    .when_rejected(|_| stands_in)
+                    .verdict(outcome)
+            });
+            assert_eq!(ruling, expected);
+        }
+    }
+
+    #[test]
+    fn a_fallback_that_is_switched_off_lets_every_error_pass_until_it_is_switched_on() {
+        let fallback = Fallback::new("price", &FallbackPolicy::new().enabled(false));
+        let outcome = Outcome::Err(Failure::Error("E"));
+        assert_eq!(
+            fallback.decide(outcome.clone(), plain),
+            Ruling::Keep(outcome.clone())
+        );
+        fallback.reconfigure(&FallbackPolicy::new());
+        assert_eq!(
+            fallback.decide(outcome, plain),
+            Ruling::Replace(Failure::Error("E"))
+        );
+    }
+
+    #[test]
+    fn answers_and_failures_are_counted_and_reported_each_once() {
+        let reported = reported("counted", || {
+            let fallback = Fallback::new("counted", &FallbackPolicy::new());
+            assert_eq!(counts(&fallback), (0, 0));
+            fallback.settle(true);
+            fallback.settle(false);
+            fallback.settle(true);
+            assert_eq!(counts(&fallback), (2, 1));
+        });
+        assert_eq!(
+            reported,
+            [What::FellBack, What::FallbackFailed, What::FellBack]
+        );
+    }
+
+    #[test]
+    fn a_policy_without_settings_of_its_own_has_the_one_of_all_policies() {
+        assert_eq!(FallbackPolicy::KEYS, ["enabled"]);
+        let off = FallbackPolicy::new().enabled(false);
+        assert_eq!(off.written("enabled"), Some(false.into()));
+        assert_eq!(FallbackPolicy::new().written("enabled"), None);
+        assert_eq!(
+            FallbackPolicy::new().effective("enabled"),
+            Some(true.into())
+        );
+        assert_eq!(FallbackPolicy::new().over(off), off);
+        assert_eq!(off.without("enabled"), FallbackPolicy::new());
+        assert_eq!(off.effective("when"), None, "that is code");
+    }
+}

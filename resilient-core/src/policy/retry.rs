@@ -1,0 +1,558 @@
+//! Another attempt after one that failed, later, and not for ever.
+
+mod attempt;
+
+pub use attempt::{Attempt, IdempotencyKey};
+
+use super::{LivePolicy, LiveSnapshot, Policy, Show};
+use crate::backoff::{Backoff, Delays, Jitter, longest_sum};
+use crate::deadline::current_deadline;
+use crate::error::Rejected;
+use crate::event::{What, emit};
+use crate::outcome::Verdict;
+use crate::setting::{InvalidSetting, policy};
+use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::time::{self, CAN_PAUSE, NEVER, Nanos, nanos};
+use pin_project_lite::pin_project;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::time::Sleep;
+
+// ---- Policy
+
+policy! {
+    /// The data of a retry: how many attempts, and how long to wait between them.
+    ///
+    /// ```
+    /// use resilient_core::{Backoff, Jitter, RetryPolicy};
+    /// use std::time::Duration;
+    ///
+    /// const GATEWAY: RetryPolicy = RetryPolicy::new()
+    ///     .attempts(5)
+    ///     .backoff(Backoff::exponential(Duration::from_millis(50), Duration::from_secs(2)))
+    ///     .jitter(Jitter::equal());
+    /// assert_eq!(GATEWAY.invalid(), None);
+    ///
+    /// let never = RetryPolicy::new().attempts(0);
+    /// assert_eq!(never.invalid().unwrap().key(), "attempts");
+    /// ```
+    RetryPolicy, RetrySettings, Retry, "retry", contradiction;
+
+    /// How many attempts a call has, the first included: at least 1 (default 3).
+    attempts: u32 = 3,
+        attempts >= 1, "`attempts` counts the first one, so it is at least 1";
+    /// How the delays grow (default `exponential(100ms..30s)`): the first delay longer than zero,
+    /// except with `fixed`, and the cap not below it.
+    backoff: Backoff = Backoff::DEFAULT,
+        backoff.can_grow(), "a delay that grows starts above zero: for none at all write `fixed(0s)`",
+        backoff.is_ascending(), "the first delay must not be longer than the last: `100ms..30s`";
+    /// What each delay is multiplied by to get the next, with `exponential` only: at least 1.0
+    /// (default 2.0).
+    factor: f64 = 2.0,
+        factor >= 1.0 && factor < f64::INFINITY, "`factor` is a number from 1.0 on";
+    /// How chance changes the delays (default `decorrelated` where neither a backoff nor a factor
+    /// is written, else `full`). `decorrelated` goes with `exponential` without `factor` only.
+    jitter: Jitter => default_jitter;
+    /// How long after the beginning of the call another attempt may still begin: longer than zero
+    /// (default: without limit). An attempt that is running is never cut off.
+    max_elapsed: Duration,
+        !max_elapsed.is_zero(), "`max_elapsed` is longer than zero: for a single attempt write `attempts = 1`";
+}
+
+const fn contradiction(policy: &RetryPolicy) -> Option<InvalidSetting> {
+    let exponential = match policy.backoff {
+        Some(backoff) => backoff.is_exponential(),
+        None => true,
+    };
+    if policy.factor.is_some() && !exponential {
+        return Some(InvalidSetting::new(
+            "factor",
+            "`factor` goes with `backoff = exponential(..)` only",
+        ));
+    }
+    match policy.jitter {
+        Some(jitter) if jitter.is_decorrelated() && (policy.factor.is_some() || !exponential) => {
+            Some(InvalidSetting::new(
+                "jitter",
+                "`decorrelated` goes with `backoff = exponential(..)` without `factor` only: \
+                 write `full` or `equal`",
+            ))
+        }
+        _ => None,
+    }
+}
+
+fn default_jitter(policy: &RetryPolicy) -> Jitter {
+    if policy.backoff.is_none() && policy.factor.is_none() {
+        Jitter::decorrelated()
+    } else {
+        Jitter::full()
+    }
+}
+
+// ---- State
+
+/// Where one call stands.
+#[derive(Clone, Copy, Debug)]
+struct State {
+    delays: Delays,
+    /// [`NEVER`] if nothing limited the call in time when it began.
+    began: Nanos,
+}
+
+/// What is true at the end of an attempt, whatever became of it.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    now: Nanos,
+    /// Of the timeouts around the call.
+    deadline: Option<Nanos>,
+    /// Any number, all of them equally likely.
+    random: u64,
+    /// What to add to a wait that somebody else's clock ends.
+    drift: Nanos,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Decision {
+    /// This was the last attempt, for this reason.
+    GiveUp(&'static str),
+    /// Another attempt after this wait.
+    Again(Nanos),
+}
+
+const ALL_USED: &str = "all attempts used";
+const FINAL: &str = "final refusal";
+const TOO_LONG: &str = "retry_after too long";
+const MAX_ELAPSED: &str = "max_elapsed";
+const DEADLINE: &str = "deadline";
+
+/// True if this end of an attempt asks for another one, as far as the predicates go.
+const fn asks_for_more(verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Failure => true,
+        Verdict::Success | Verdict::NoFailure | Verdict::Ignored => false,
+        Verdict::Rejected { when_rejected, .. } => !matches!(when_rejected, Some(false)),
+    }
+}
+
+impl State {
+    const fn new(began: Nanos) -> Self {
+        Self {
+            delays: Delays::new(),
+            began,
+        }
+    }
+
+    const fn number(self) -> u32 {
+        self.delays.drawn() + 1
+    }
+
+    /// Whether another attempt follows an attempt that asks for one.
+    fn decide(&mut self, settings: &RetrySettings, verdict: Verdict, at: Moment) -> Decision {
+        if self.number() >= settings.attempts {
+            return Decision::GiveUp(ALL_USED);
+        }
+        let mut delays = self.delays;
+        let delay = delays.next(
+            settings.backoff,
+            settings.factor,
+            settings.jitter,
+            at.random,
+        );
+        let wait = match verdict {
+            Verdict::Rejected {
+                rejected,
+                when_rejected: None,
+            } => match wait_after(rejected, delay, settings.backoff.cap(), at.drift) {
+                Ok(wait) => wait,
+                Err(reason) => return Decision::GiveUp(reason),
+            },
+            _ => delay,
+        };
+        let start = at.now.saturating_add(wait);
+        let last = match settings.max_elapsed {
+            Some(max_elapsed) => self.began.saturating_add(nanos(max_elapsed)),
+            None => NEVER,
+        };
+        let deadline = at.deadline.unwrap_or(NEVER);
+        if start >= last.min(deadline) {
+            return Decision::GiveUp(if deadline < last {
+                DEADLINE
+            } else {
+                MAX_ELAPSED
+            });
+        }
+        self.delays = delays;
+        Decision::Again(wait)
+    }
+}
+
+/// How long to wait before asking again whoever refused, or why asking again is no use.
+fn wait_after(
+    rejected: Rejected,
+    delay: Nanos,
+    cap: Nanos,
+    drift: Nanos,
+) -> Result<Nanos, &'static str> {
+    let retry_after = rejected.retry_after().map_or(0, nanos);
+    let longest = match rejected {
+        Rejected::ForcedOpen(_) | Rejected::NoTimeLeft(_) => return Err(FINAL),
+        Rejected::BulkheadFull(_) | Rejected::TimedOut(_) => return Ok(delay),
+        Rejected::CircuitOpen(_) => delay,
+        Rejected::RateLimited(_) => cap,
+    };
+    if retry_after > longest {
+        return Err(TOO_LONG);
+    }
+    let drift = if retry_after == 0 { 0 } else { drift };
+    Ok(delay.max(retry_after.saturating_add(drift)))
+}
+
+// ---- Live policy and permit
+
+/// A timer and the clock by which a `retry_after` was reckoned may drift apart: who comes back a
+/// few microseconds early is refused once more. Where time can be paused the two are one.
+const DRIFT: Nanos = if CAN_PAUSE { 0 } else { 1_000_000 };
+
+/// After how many delays of zero in one call the others on its thread get their turn.
+const YIELD_EVERY: u32 = 64;
+
+/// A retry at work.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use resilient_core::{Backoff, LivePolicy, Retry, RetryPolicy, Verdict};
+/// use std::time::Duration;
+///
+/// let policy = RetryPolicy::new().attempts(2).backoff(Backoff::fixed(Duration::ZERO));
+/// let retry = Retry::new("price", &policy);
+///
+/// let mut call = retry.begin();
+/// let delay = call.decide(Verdict::Failure).expect("there is a second attempt");
+/// delay.await;
+/// assert_eq!(call.number(), 2);
+/// assert!(call.decide(Verdict::Failure).is_none(), "there is no third");
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Retry {
+    name: &'static str,
+    /// A copy of the setting in nanoseconds, or [`NEVER`]: all that a first attempt has to know.
+    max_elapsed: AtomicU64,
+    settings: Mutex<RetrySettings>,
+    counters: Counters,
+}
+
+#[derive(Debug, Default)]
+struct Counters {
+    retried: AtomicU64,
+    extra_attempts: AtomicU64,
+    recovered: AtomicU64,
+    gave_up: AtomicU64,
+}
+
+impl Retry {
+    /// The name of the policy.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// How long a call can take at the most whose every attempt takes `attempt`; never more than
+    /// `max_elapsed` and one attempt, which is never cut off.
+    pub(crate) fn longest(&self, attempt: Duration) -> Duration {
+        let settings = *self.settings.lock();
+        if !settings.enabled {
+            return attempt;
+        }
+        let RetrySettings {
+            attempts,
+            backoff,
+            factor,
+            jitter,
+            max_elapsed,
+            ..
+        } = settings;
+        let delays = Duration::from_nanos(longest_sum(backoff, factor, jitter, attempts - 1));
+        let all = attempt.saturating_mul(attempts).saturating_add(delays);
+        max_elapsed.map_or(all, |limit| all.min(limit.saturating_add(attempt)))
+    }
+
+    /// Begins a call. The clock is read only if `max_elapsed` is set.
+    #[inline]
+    pub fn begin(&self) -> RetryCall<'_> {
+        let began = if self.max_elapsed.load(Ordering::Relaxed) == NEVER {
+            NEVER
+        } else {
+            Self::read_clock()
+        };
+        RetryCall {
+            retry: self,
+            state: State::new(began),
+        }
+    }
+
+    /// Apart, so that not every call site holds the code that reads a clock.
+    #[cold]
+    #[inline(never)]
+    fn read_clock() -> Nanos {
+        time::now()
+    }
+
+    fn limit(settings: &RetrySettings) -> Nanos {
+        settings.max_elapsed.map_or(NEVER, nanos)
+    }
+}
+
+impl LivePolicy for Retry {
+    type Policy = RetryPolicy;
+
+    fn new(name: &'static str, policy: &RetryPolicy) -> Self {
+        time::start();
+        let settings = RetrySettings::of(policy);
+        Self {
+            name,
+            max_elapsed: AtomicU64::new(Self::limit(&settings)),
+            settings: Mutex::new(settings),
+            counters: Counters::default(),
+        }
+    }
+
+    /// Holds for calls that are under way too, from their next decision on; only a `max_elapsed`
+    /// where there was none spares those that have already begun.
+    fn reconfigure(&self, policy: &RetryPolicy) {
+        let settings = RetrySettings::of(policy);
+        let mut held = self.settings.lock();
+        *held = settings;
+        self.max_elapsed
+            .store(Self::limit(&settings), Ordering::Relaxed);
+    }
+
+    fn snapshot(&self) -> LiveSnapshot {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        LiveSnapshot::Retry(RetrySnapshot {
+            enabled: self.settings.lock().enabled,
+            calls: None,
+            retried: count(&self.counters.retried),
+            extra_attempts: count(&self.counters.extra_attempts),
+            recovered: count(&self.counters.recovered),
+            gave_up: count(&self.counters.gave_up),
+        })
+    }
+}
+
+/// One call under a retry: all its attempts.
+#[derive(Debug)]
+#[must_use = "a call decides after each attempt whether another one follows"]
+pub struct RetryCall<'a> {
+    retry: &'a Retry,
+    state: State,
+}
+
+impl RetryCall<'_> {
+    /// The number of the attempt that is running or about to run, from 1.
+    #[inline]
+    #[must_use]
+    pub const fn number(&self) -> u32 {
+        self.state.number()
+    }
+
+    /// Whether another attempt follows the one that ended with `verdict`.
+    ///
+    /// `None`: it was the last one, and the call ends with what it has. `Some`: wait for the
+    /// delay, then try again; [`number`](Self::number) has moved on.
+    #[inline]
+    #[must_use = "the delay before the next attempt wants to be awaited"]
+    pub fn decide(&mut self, verdict: Verdict) -> Option<Delay> {
+        if matches!(verdict, Verdict::Success) && self.state.number() == 1 {
+            return None;
+        }
+        self.reconsider(verdict)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn reconsider(&mut self, verdict: Verdict) -> Option<Delay> {
+        let counters = &self.retry.counters;
+        let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+        if !asks_for_more(verdict) {
+            if verdict == Verdict::Success {
+                count(&counters.recovered);
+            }
+            return None;
+        }
+        let settings = *self.retry.settings.lock();
+        if !settings.enabled {
+            return None;
+        }
+        let attempt = self.number();
+        let moment = Moment {
+            deadline: current_deadline(),
+            now: time::now(),
+            random: fastrand::u64(..),
+            drift: DRIFT,
+        };
+        match self.state.decide(&settings, verdict, moment) {
+            Decision::GiveUp(reason) => {
+                count(&counters.gave_up);
+                self.report(What::GaveUp {
+                    attempts: attempt,
+                    reason,
+                });
+                None
+            }
+            Decision::Again(wait) => {
+                if attempt == 1 {
+                    count(&counters.retried);
+                }
+                count(&counters.extra_attempts);
+                self.report(What::Retrying {
+                    attempt,
+                    delay: Duration::from_nanos(wait),
+                });
+                Some(Delay::new(moment.now, wait, attempt))
+            }
+        }
+    }
+
+    fn report(&self, what: What) {
+        emit(RetryPolicy::KIND, self.retry.name, what);
+    }
+}
+
+/// The wait before the next attempt: `delay.await`.
+///
+/// It is two words, and becomes a future, which holds a timer, only where it is awaited: so a
+/// function's own future has room for one timer, not for each way that the delay takes.
+///
+/// A delay of zero is over at once: it needs no timer and no runtime. Only each 64th attempt of a
+/// call yields to the other tasks of its thread first, so that a call which fails without ever
+/// waiting starves nobody, and a timeout around it gets to see the clock.
+///
+/// # Panics
+///
+/// When it is awaited, if it is longer than zero and there is no tokio runtime with its timer
+/// enabled.
+///
+/// # Cancel safety
+///
+/// Dropping it ends the call: nothing runs afterwards.
+#[derive(Debug)]
+#[must_use = "the delay before the next attempt wants to be awaited"]
+pub struct Delay(Wait);
+
+#[derive(Debug)]
+enum Wait {
+    Over,
+    Yield,
+    Until(Nanos),
+}
+
+impl Delay {
+    fn new(now: Nanos, wait: Nanos, after_attempt: u32) -> Self {
+        Self(if wait != 0 {
+            Wait::Until(now.saturating_add(wait))
+        } else if after_attempt.is_multiple_of(YIELD_EVERY) {
+            Wait::Yield
+        } else {
+            Wait::Over
+        })
+    }
+}
+
+impl IntoFuture for Delay {
+    type Output = ();
+    type IntoFuture = Delaying;
+
+    #[inline]
+    fn into_future(self) -> Delaying {
+        Delaying {
+            wait: self.0,
+            timer: None,
+        }
+    }
+}
+
+pin_project! {
+    /// A [`Delay`] that is being awaited.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless they are awaited"]
+    pub struct Delaying {
+        wait: Wait,
+        #[pin]
+        timer: Option<Sleep>,
+    }
+}
+
+impl Future for Delaying {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        match *this.wait {
+            Wait::Over => return Poll::Ready(()),
+            Wait::Yield => {
+                *this.wait = Wait::Over;
+                context.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Wait::Until(at) => {
+                if this.timer.is_none() {
+                    this.timer.set(Some(time::sleep_until(at)));
+                }
+            }
+        }
+        if let Some(timer) = this.timer.as_mut().as_pin_mut() {
+            ready!(timer.poll(context));
+        }
+        *this.wait = Wait::Over;
+        Poll::Ready(())
+    }
+}
+
+// ---- Snapshot
+
+/// What can be seen of a retry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct RetrySnapshot {
+    /// Whether it does anything.
+    pub enabled: bool,
+    /// All calls; `None` because a call whose first attempt is good costs no count.
+    pub calls: Option<u64>,
+    /// Calls that needed a second attempt and were granted one.
+    pub retried: u64,
+    /// Attempts after the first, from the moment their delay begins.
+    pub extra_attempts: u64,
+    /// Calls that succeeded after a retry.
+    pub recovered: u64,
+    /// Calls that ended with a failure which would have deserved another attempt.
+    pub gave_up: u64,
+}
+
+impl Show for RetrySnapshot {
+    fn state(&self) -> String {
+        if self.enabled { "ready" } else { "disabled" }.to_owned()
+    }
+
+    fn note(&self) -> String {
+        String::new()
+    }
+
+    fn counts(&self) -> Vec<(&'static str, Option<u64>)> {
+        vec![
+            ("calls", self.calls),
+            ("retried", Some(self.retried)),
+            ("extra attempts", Some(self.extra_attempts)),
+            ("recovered", Some(self.recovered)),
+            ("gave up", Some(self.gave_up)),
+        ]
+    }
+}
+
+// ---- Tests
+
+#[cfg(test)]
+mod tests;
