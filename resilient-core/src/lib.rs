@@ -15,5 +15,8 @@ pub use error::{Reason, Rejected};
 pub use event::{EVENT_CAPACITY, Event, Events, What};
 pub use frame::{Frame, Running};
 pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predicate, Verdict};
+pub use policy::bulkhead::{
+    Bulkhead, BulkheadAdmission, BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, Order,
+};
 pub use policy::{LivePolicy, LiveSnapshot, OtherSnapshot, Policy};
 pub use setting::{InvalidSetting, Kind, Override, Rate, Setting, Share, Source, Value};

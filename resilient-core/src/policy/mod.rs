@@ -1,5 +1,7 @@
 //! The policies: one file each, with the same sections in the same order.
 
+pub(crate) mod bulkhead;
+
 use crate::setting::{InvalidSetting, Kind, Value};
 use std::fmt;
 
@@ -53,6 +55,8 @@ pub trait LivePolicy: fmt::Debug + Send + Sync + 'static {
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
 #[non_exhaustive]
 pub enum LiveSnapshot {
+    /// A bulkhead.
+    Bulkhead(bulkhead::BulkheadSnapshot),
     /// A policy of a kind that this crate does not know.
     Other(OtherSnapshot),
 }
@@ -98,6 +102,7 @@ impl Show for OtherSnapshot {
 impl LiveSnapshot {
     pub(crate) fn show(&self) -> &dyn Show {
         match self {
+            Self::Bulkhead(snapshot) => snapshot,
             Self::Other(snapshot) => snapshot,
         }
     }
