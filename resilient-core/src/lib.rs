@@ -18,5 +18,8 @@ pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predi
 pub use policy::bulkhead::{
     Bulkhead, BulkheadAdmission, BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, Order,
 };
+pub use policy::rate_limit::{
+    RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot,
+};
 pub use policy::{LivePolicy, LiveSnapshot, OtherSnapshot, Policy};
 pub use setting::{InvalidSetting, Kind, Override, Rate, Setting, Share, Source, Value};

@@ -5,6 +5,9 @@
 //! word are changed together, so neither limit is exceeded under any interleaving, and nobody
 //! enters past a call that waits.
 
+mod line;
+
+use self::line::{Line, NONE, Turn};
 use crate::error::Rejected;
 use crate::event::emit_rejected;
 use crate::frame::Frame;
@@ -13,7 +16,6 @@ use crate::setting::{Value, policy};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, Padded};
 use crate::time::{NEVER, Nanos, Timer, nanos, now, sleep_until};
 use std::fmt;
-use std::mem::replace;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -134,7 +136,7 @@ impl State {
         self.0 >> ADMITTED_AT
     }
 
-    #[inline(always)]
+    #[inline]
     const fn arrive(self, limits: Limits) -> Arrival {
         if limits.limit() == 0 {
             return Arrival::Through;
@@ -186,116 +188,6 @@ impl Limits {
     #[inline]
     const fn queue(self) -> u64 {
         self.0 >> 32
-    }
-}
-
-/// No slot: the end of the line, or a call that does not wait.
-const NONE: u32 = u32::MAX;
-
-/// How far a call that had to wait has come.
-#[derive(Debug)]
-enum Turn<W> {
-    /// It waits, and this wakes it.
-    Waiting(W),
-    /// It has got a place, and has not seen it yet.
-    Inside,
-    /// It may go in without a place: nothing limits it any more.
-    Through,
-}
-
-#[derive(Debug)]
-struct Slot<W> {
-    before: u32,
-    behind: u32,
-    turn: Turn<W>,
-}
-
-/// The calls that wait, in the order in which they came: linked by index, so that any of them
-/// leaves in constant time, in slots that are used again.
-#[derive(Debug)]
-struct Line<W> {
-    slots: Vec<Slot<W>>,
-    /// The first of the slots that nobody uses, linked by `behind`.
-    unused: u32,
-    first: u32,
-    last: u32,
-    /// Admissions that are not, or no longer, counted in the word.
-    admitted: u64,
-}
-
-impl<W> Line<W> {
-    const fn new() -> Self {
-        Self {
-            slots: Vec::new(),
-            unused: NONE,
-            first: NONE,
-            last: NONE,
-            admitted: 0,
-        }
-    }
-
-    fn slot(&mut self, index: u32) -> &mut Slot<W> {
-        &mut self.slots[index as usize]
-    }
-
-    /// Puts a call at the back of the line.
-    fn join(&mut self, wake: W) -> u32 {
-        let slot = Slot {
-            before: self.last,
-            behind: NONE,
-            turn: Turn::Waiting(wake),
-        };
-        let index = if self.unused == NONE {
-            self.slots.push(slot);
-            // There are never more slots than places in the longest queue, and than places inside.
-            u32::try_from(self.slots.len() - 1).unwrap_or(NONE)
-        } else {
-            let index = self.unused;
-            self.unused = replace(self.slot(index), slot).behind;
-            index
-        };
-        match self.last {
-            NONE => self.first = index,
-            last => self.slot(last).behind = index,
-        }
-        self.last = index;
-        index
-    }
-
-    fn unlink(&mut self, index: u32) {
-        let Slot { before, behind, .. } = *self.slot(index);
-        match before {
-            NONE => self.first = behind,
-            before => self.slot(before).behind = behind,
-        }
-        match behind {
-            NONE => self.last = before,
-            behind => self.slot(behind).before = before,
-        }
-    }
-
-    /// Gives `turn` to the one whose turn it is, and says how to wake it.
-    fn call_up(&mut self, order: Order, turn: Turn<W>) -> Option<W> {
-        let index = match order {
-            Order::Fifo => self.first,
-            Order::Lifo => self.last,
-        };
-        if index == NONE {
-            return None;
-        }
-        self.unlink(index);
-        match replace(&mut self.slot(index).turn, turn) {
-            Turn::Waiting(wake) => Some(wake),
-            Turn::Inside | Turn::Through => None,
-        }
-    }
-
-    /// Takes a slot back from a call that is not in the line any more.
-    fn release(&mut self, index: u32) -> Turn<W> {
-        let unused = replace(&mut self.unused, index);
-        let slot = self.slot(index);
-        slot.behind = unused;
-        replace(&mut slot.turn, Turn::Through)
     }
 }
 
@@ -674,7 +566,7 @@ impl fmt::Debug for Bulkhead {
         f.debug_struct("Bulkhead")
             .field("name", &self.name())
             .field("now", &self.look())
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! The policies: one file each, with the same sections in the same order.
 
 pub(crate) mod bulkhead;
+pub(crate) mod rate_limit;
 
 use crate::setting::{InvalidSetting, Kind, Value};
 use std::fmt;
@@ -57,6 +58,8 @@ pub trait LivePolicy: fmt::Debug + Send + Sync + 'static {
 pub enum LiveSnapshot {
     /// A bulkhead.
     Bulkhead(bulkhead::BulkheadSnapshot),
+    /// A rate limit.
+    RateLimiter(rate_limit::RateLimiterSnapshot),
     /// A policy of a kind that this crate does not know.
     Other(OtherSnapshot),
 }
@@ -103,6 +106,7 @@ impl LiveSnapshot {
     pub(crate) fn show(&self) -> &dyn Show {
         match self {
             Self::Bulkhead(snapshot) => snapshot,
+            Self::RateLimiter(snapshot) => snapshot,
             Self::Other(snapshot) => snapshot,
         }
     }

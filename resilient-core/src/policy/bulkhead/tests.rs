@@ -69,7 +69,7 @@ fn is_in(admission: &mut BulkheadAdmission<'_>) -> bool {
     matches!(poll(admission), Poll::Ready(Ok(_)))
 }
 
-// ---- The word and the line, without a runtime
+// ---- The word, without a runtime
 
 fn limits(limit: u32, queue: u32) -> Limits {
     Limits::of(&BulkheadSettings::of(&policy(limit, queue)))
@@ -97,23 +97,6 @@ fn a_free_place_belongs_to_whoever_waits_already() {
     let one_waits = State(WAITING);
     assert_eq!(one_waits.arrive(limits(1, 9)), Arrival::Promised);
     assert_eq!(one_waits.hand_on(limits(1, 9)), Some(State(INSIDE)));
-}
-
-#[test]
-fn anyone_may_leave_the_line_from_anywhere() {
-    let mut line = Line::new();
-    let slots: Vec<_> = ('a'..='e').map(|name| line.join(name)).collect();
-    for leaves in [2, 0, 4] {
-        line.unlink(slots[leaves]);
-        line.release(slots[leaves]);
-    }
-    line.join('f');
-    let mut order = String::new();
-    while let Some(name) = line.call_up(Order::Fifo, Turn::Inside) {
-        order.push(name);
-    }
-    assert_eq!(order, "bdf");
-    assert_eq!(line.slots.len(), 5, "slots are used again");
 }
 
 #[test]
