@@ -2,7 +2,7 @@
 
 use crate::policy::{LiveSnapshot, Policy, RetryPolicy, TimeoutPolicy};
 use crate::registry::{AnyEntry, Conflict, Registry};
-use crate::setting::{Kind, Setting, Source, Span};
+use crate::setting::{Kind, Setting, Source, Span, Value};
 use crate::site::{KnownLayer, KnownSite, known_site, known_sites};
 use std::fmt;
 use std::time::{Duration, SystemTime};

@@ -26,9 +26,11 @@ pub use inspect::{
 };
 pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predicate, Verdict};
 pub use policy::{
-    Attempt, Delay, Delaying, Fallback, FallbackPolicy, FallbackSnapshot, IdempotencyKey,
-    LivePolicy, LiveSnapshot, OtherSnapshot, Policy, Retry, RetryCall, RetryPolicy, RetrySnapshot,
-    Ruling, Timed, Timeout, TimeoutPolicy, TimeoutSnapshot,
+    Attempt, Bulkhead, BulkheadAdmission, BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, Delay,
+    Delaying, Fallback, FallbackPolicy, FallbackSnapshot, IdempotencyKey, LivePolicy, LiveSnapshot,
+    Order, OtherSnapshot, Policy, RateLimitAdmission, RateLimitPolicy, RateLimiter,
+    RateLimiterSnapshot, Retry, RetryCall, RetryPolicy, RetrySnapshot, Ruling, Timed, Timeout,
+    TimeoutPolicy, TimeoutSnapshot,
 };
 pub use registry::{Conflict, PolicyDefinition, RegisterError, Registry, Written, policy};
 pub use setting::{InvalidSetting, Kind, Override, Rate, Setting, Share, Source, Value};

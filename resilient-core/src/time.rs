@@ -144,12 +144,15 @@ fn far_future() -> Instant {
     Instant::now() + Duration::from_secs(86_400 * 365 * 30)
 }
 
+/// A timer that fires once.
+pub(crate) type Timer = tokio::time::Sleep;
+
 /// A timer that fires at `at`; it is not armed before its first poll.
 ///
 /// # Panics
 ///
 /// If there is no tokio runtime with its timer enabled.
-pub(crate) fn sleep_until(at: Nanos) -> tokio::time::Sleep {
+pub(crate) fn sleep_until(at: Nanos) -> Timer {
     tokio::time::sleep_until(instant(at))
 }
 

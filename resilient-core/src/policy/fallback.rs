@@ -3,7 +3,7 @@
 use super::{LivePolicy, LiveSnapshot, Policy, Show};
 use crate::event::{What, emit};
 use crate::outcome::{Failure, Inside, Verdict};
-use crate::setting::policy;
+use crate::policy::table::policy;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 // ---- Policy

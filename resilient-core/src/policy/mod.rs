@@ -1,10 +1,17 @@
 //! The policies: one file each, with the same sections in the same order.
 
+mod bulkhead;
 mod fallback;
+mod rate_limit;
 mod retry;
+mod table;
 mod timeout;
 
+pub use bulkhead::{
+    Bulkhead, BulkheadAdmission, BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, Order,
+};
 pub use fallback::{Fallback, FallbackPolicy, FallbackSnapshot, Ruling};
+pub use rate_limit::{RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot};
 pub use retry::{
     Attempt, Delay, Delaying, IdempotencyKey, Retry, RetryCall, RetryPolicy, RetrySnapshot,
 };
@@ -12,7 +19,6 @@ pub use timeout::{Timed, Timeout, TimeoutPolicy, TimeoutSnapshot};
 
 use crate::setting::{InvalidSetting, Kind, Value};
 use std::fmt;
-use std::time::Duration;
 
 /// The data of a policy: what was written about it, in an attribute, in code or in a file.
 ///
@@ -64,8 +70,12 @@ pub trait LivePolicy: fmt::Debug + Send + Sync + 'static {
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
 #[non_exhaustive]
 pub enum LiveSnapshot {
+    /// A bulkhead.
+    Bulkhead(BulkheadSnapshot),
     /// A fallback.
     Fallback(FallbackSnapshot),
+    /// A rate limit.
+    RateLimiter(RateLimiterSnapshot),
     /// A retry.
     Retry(RetrySnapshot),
     /// A timeout.
@@ -113,18 +123,11 @@ impl Show for OtherSnapshot {
 }
 
 impl LiveSnapshot {
-    /// How long the policy may make a call wait, itself; `None` if nothing limits it.
-    pub(crate) const fn longest_wait(&self) -> Option<Duration> {
-        match self {
-            Self::Fallback(_) | Self::Retry(_) | Self::Timeout(_) | Self::Other(_) => {
-                Some(Duration::ZERO)
-            }
-        }
-    }
-
     pub(crate) fn show(&self) -> &dyn Show {
         match self {
+            Self::Bulkhead(snapshot) => snapshot,
             Self::Fallback(snapshot) => snapshot,
+            Self::RateLimiter(snapshot) => snapshot,
             Self::Retry(snapshot) => snapshot,
             Self::Timeout(snapshot) => snapshot,
             Self::Other(snapshot) => snapshot,

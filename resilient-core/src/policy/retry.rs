@@ -10,7 +10,8 @@ use crate::deadline::current_deadline;
 use crate::error::Rejected;
 use crate::event::{What, emit};
 use crate::outcome::Verdict;
-use crate::setting::{InvalidSetting, policy};
+use crate::policy::table::policy;
+use crate::setting::InvalidSetting;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::time::{self, CAN_PAUSE, NEVER, Nanos, nanos};
 use pin_project_lite::pin_project;
@@ -37,7 +38,7 @@ policy! {
     /// let never = RetryPolicy::new().attempts(0);
     /// assert_eq!(never.invalid().unwrap().key(), "attempts");
     /// ```
-    RetryPolicy, RetrySettings, Retry, "retry", contradiction;
+    RetryPolicy, RetrySettings, Retry, "retry" => contradiction;
 
     /// How many attempts a call has, the first included: at least 1 (default 3).
     attempts: u32 = 3,

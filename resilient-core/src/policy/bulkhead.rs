@@ -1,0 +1,727 @@
+//! Bulkhead: so many calls at a time, so many more in line, and no others.
+//!
+//! One word holds how many calls are inside and how many wait. A call enters by one
+//! compare-and-swap and leaves by one subtraction; only who waits takes a lock. The numbers of the
+//! word are changed together, so neither limit is exceeded under any interleaving, and nobody
+//! enters past a call that waits.
+
+mod line;
+
+use self::line::{Line, NONE, Turn};
+use crate::error::Rejected;
+use crate::event::emit_rejected;
+use crate::frame::Frame;
+use crate::policy::table::policy;
+use crate::policy::{LivePolicy, LiveSnapshot, Policy, Show};
+use crate::setting::Value;
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, Padded};
+use crate::time::{NEVER, Nanos, Timer, nanos, now, sleep_until};
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+// ---- Policy
+
+/// The most places, and the longest queue, that can be written.
+const MOST: u32 = 1_000_000;
+
+/// Which of the calls that wait gets the next free place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum Order {
+    /// The one that has waited longest: first come, first served.
+    #[default]
+    Fifo,
+    /// The one that came last: under overload some calls are answered quickly, instead of all of
+    /// them too late.
+    Lifo,
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Fifo => "fifo",
+            Self::Lifo => "lifo",
+        })
+    }
+}
+
+impl From<Order> for Value {
+    fn from(order: Order) -> Self {
+        Self::Text(order.to_string())
+    }
+}
+
+policy! {
+    /// How many calls may be at work at the same time, and how many may wait for a place.
+    ///
+    /// ```
+    /// use resilient_core::{BulkheadPolicy, Order};
+    /// use std::time::Duration;
+    ///
+    /// const GATEWAY: BulkheadPolicy = BulkheadPolicy::new()
+    ///     .limit(20)
+    ///     .queue(50)
+    ///     .max_wait(Duration::from_millis(200))
+    ///     .order(Order::Fifo);
+    /// assert!(GATEWAY.invalid().is_none());
+    /// assert_eq!(BulkheadPolicy::new().limit(0).invalid().unwrap().key(), "limit");
+    /// ```
+    BulkheadPolicy, BulkheadSettings, Bulkhead, "bulkhead";
+
+    /// How many calls may be inside at the same time, from 1 to 1 000 000.
+    ///
+    /// There is no default: without it every call is let through.
+    limit: u32, limit >= 1, "a bulkhead has at least one place: `limit` counts from 1",
+        limit <= MOST, "`limit` is at most 1 000 000 calls";
+    /// How many calls may wait for a place, from 0 to 1 000 000 (default 0: a call that finds no
+    /// free place is refused at once).
+    queue: u32 = 0, queue <= MOST, "`queue` is at most 1 000 000 calls";
+    /// How long a call may wait for a place, longer than zero (default: until the deadline of the
+    /// call, if it has one).
+    max_wait: Duration, !max_wait.is_zero(),
+        "`max_wait` is longer than 0s: to refuse at once, leave out `queue`";
+    /// Which of the calls that wait gets the next free place (default [`Order::Fifo`]).
+    order: Order = Order::Fifo;
+}
+
+// ---- State
+
+const INSIDE: u64 = 1;
+const WAITING: u64 = 1 << WAITING_AT;
+const ADMITTED: u64 = 1 << ADMITTED_AT;
+const WAITING_AT: u32 = 20;
+const ADMITTED_AT: u32 = 40;
+const PLACES: u64 = WAITING - 1;
+/// Set when half of what the count of admissions can hold is used up.
+const MANY_ADMITTED: u64 = 1 << 63;
+
+/// The word: how many are inside (20 bits), how many wait (20 bits), and how many were admitted
+/// (24 bits). The last also tells words apart that are equal otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct State(u64);
+
+/// What a call meets on its arrival.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Arrival {
+    /// There is nothing to obey.
+    Through,
+    /// A free place, and the word with the call inside.
+    Place(State),
+    /// A free place that belongs to a call which waits already.
+    Promised,
+    /// Room in the line, and the word with the call waiting.
+    Line(State),
+    /// Neither.
+    Full,
+}
+
+impl State {
+    #[inline]
+    const fn inside(self) -> u64 {
+        self.0 & PLACES
+    }
+
+    #[inline]
+    const fn waiting(self) -> u64 {
+        self.0 >> WAITING_AT & PLACES
+    }
+
+    const fn admitted(self) -> u64 {
+        self.0 >> ADMITTED_AT
+    }
+
+    #[inline]
+    const fn arrive(self, limits: Limits) -> Arrival {
+        if limits.limit() == 0 {
+            return Arrival::Through;
+        }
+        let free = self.inside() < limits.limit();
+        if self.waiting() == 0 && free {
+            // The count of admissions may wrap around: it takes nothing with it.
+            return Arrival::Place(Self(self.0.wrapping_add(INSIDE + ADMITTED)));
+        }
+        if free {
+            return Arrival::Promised;
+        }
+        if self.waiting() < limits.queue() {
+            return Arrival::Line(Self(self.0 + WAITING));
+        }
+        Arrival::Full
+    }
+
+    /// The word in which one that waits has got a place, if there is a free one and it waits.
+    const fn hand_on(self, limits: Limits) -> Option<Self> {
+        if self.waiting() == 0 {
+            None
+        } else if limits.limit() == 0 {
+            Some(Self(self.0 - WAITING))
+        } else if self.inside() < limits.limit() {
+            Some(Self(self.0 - WAITING + INSIDE))
+        } else {
+            None
+        }
+    }
+}
+
+/// How many may be inside and how many may wait, in one word so that nobody sees halves of two
+/// settings. A limit of zero lets everybody through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Limits(u64);
+
+impl Limits {
+    fn of(settings: &BulkheadSettings) -> Self {
+        let limit = settings.limit.filter(|_| settings.enabled).unwrap_or(0);
+        Self(u64::from(settings.queue) << 32 | u64::from(limit))
+    }
+
+    #[inline]
+    const fn limit(self) -> u64 {
+        self.0 & 0xffff_ffff
+    }
+
+    #[inline]
+    const fn queue(self) -> u64 {
+        self.0 >> 32
+    }
+}
+
+// ---- Live policy and permit
+
+/// A bulkhead at work: it admits so many calls at a time, keeps so many in line, and refuses
+/// the others.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use resilient_core::{Bulkhead, BulkheadPolicy, Frame, LivePolicy, Rejected};
+///
+/// let bulkhead = Bulkhead::new("gateway", &BulkheadPolicy::new().limit(1));
+/// let frame = Frame::new();
+///
+/// let permit = bulkhead.admit(&frame).await.expect("the only place is free");
+/// let refused = bulkhead.admit(&frame).await.unwrap_err();
+/// assert_eq!(refused, Rejected::bulkhead_full("gateway"));
+///
+/// drop(permit);
+/// assert!(bulkhead.admit(&frame).await.is_ok());
+/// # }
+/// ```
+pub struct Bulkhead {
+    hot: Padded<Hot>,
+    rejected: AtomicU64,
+    line: Mutex<Line<Waker>>,
+}
+
+/// What every call reads and writes, and what is written only by calls that wait.
+#[derive(Debug)]
+struct Hot {
+    state: AtomicU64,
+    limits: AtomicU64,
+    /// `NEVER`: until the call is dropped. The lowest bit is the order.
+    max_wait_and_order: AtomicU64,
+    waited: AtomicU64,
+    abandoned: AtomicU64,
+    name: &'static str,
+}
+
+/// How the longest wait and the order are kept in one word: a wait is a nanosecond exact, and
+/// shorter than half of what the word could hold.
+fn packed(settings: &BulkheadSettings) -> u64 {
+    let max_wait = settings
+        .max_wait
+        .map_or(NEVER >> 1, |max_wait| nanos(max_wait).min(NEVER >> 1));
+    max_wait << 1 | u64::from(settings.order == Order::Lifo)
+}
+
+/// What became of a call that found no free place at once.
+enum Joined<'a> {
+    Admitted(BulkheadPermit<'a>),
+    Refused,
+    InLine(u32),
+}
+
+impl Bulkhead {
+    /// The name of the bulkhead.
+    pub fn name(&self) -> &'static str {
+        self.hot.0.name
+    }
+
+    /// A permit as soon as there is a place, at once if one is free and nobody waits.
+    ///
+    /// Resolves to [`Rejected::BulkheadFull`] if the queue is full too, or when `max_wait` is
+    /// over. The frame says which call it is for.
+    ///
+    /// # Panics
+    ///
+    /// If `max_wait` is set, the call has to wait, and there is no tokio runtime with its timer
+    /// enabled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives up its place in the line, or the place inside that it was granted
+    /// and has not seen, at once: the next call that waits gets it.
+    #[inline]
+    pub fn admit<'a>(&'a self, _frame: &'a Frame) -> BulkheadAdmission<'a> {
+        BulkheadAdmission {
+            bulkhead: self,
+            slot: NONE,
+            timer: None,
+        }
+    }
+
+    #[inline]
+    fn state(&self) -> State {
+        State(self.hot.0.state.load(Ordering::Acquire))
+    }
+
+    /// To be read after the state: a change of the limits changes the state too, later, so a
+    /// compare-and-swap fails that was decided on limits which hold no longer.
+    #[inline]
+    fn limits(&self) -> Limits {
+        Limits(self.hot.0.limits.load(Ordering::Relaxed))
+    }
+
+    fn order(&self) -> Order {
+        match self.hot.0.max_wait_and_order.load(Ordering::Relaxed) & 1 {
+            0 => Order::Fifo,
+            _ => Order::Lifo,
+        }
+    }
+
+    /// The longest wait, or `NEVER`.
+    fn max_wait(&self) -> Nanos {
+        match self.hot.0.max_wait_and_order.load(Ordering::Relaxed) >> 1 {
+            longest if longest == NEVER >> 1 => NEVER,
+            max_wait => max_wait,
+        }
+    }
+
+    #[inline]
+    fn swap(&self, from: State, to: State) -> Result<(), State> {
+        self.hot
+            .0
+            .state
+            .compare_exchange_weak(from.0, to.0, Ordering::AcqRel, Ordering::Acquire)
+            .map(drop)
+            .map_err(State)
+    }
+
+    /// A permit, if the call need not wait for it.
+    #[inline]
+    fn enter(&self) -> Option<BulkheadPermit<'_>> {
+        let mut state = self.state();
+        loop {
+            match state.arrive(self.limits()) {
+                Arrival::Place(next) => match self.swap(state, next) {
+                    Ok(()) => {
+                        if next.0 & MANY_ADMITTED != 0 {
+                            self.fold();
+                        }
+                        return Some(BulkheadPermit {
+                            bulkhead: Some(self),
+                        });
+                    }
+                    Err(other) => state = other,
+                },
+                Arrival::Through => return Some(BulkheadPermit { bulkhead: None }),
+                Arrival::Promised | Arrival::Line(_) | Arrival::Full => return None,
+            }
+        }
+    }
+
+    /// Moves admissions out of the word before their count overflows.
+    #[cold]
+    fn fold(&self) {
+        let mut line = self.line.lock();
+        if self.state().0 & MANY_ADMITTED != 0 {
+            self.hot.0.state.fetch_sub(MANY_ADMITTED, Ordering::AcqRel);
+            line.admitted = line.admitted.wrapping_add(State(MANY_ADMITTED).admitted());
+        }
+    }
+
+    #[inline]
+    fn leave(&self) {
+        // Where anybody waits nobody else can take the place before it is handed on.
+        let before = State(self.hot.0.state.fetch_sub(INSIDE, Ordering::AcqRel));
+        if before.waiting() != 0 {
+            self.hand_on();
+        }
+    }
+
+    /// Gives every free place to a call that waits, as long as there are both.
+    #[cold]
+    #[inline(never)]
+    fn hand_on(&self) {
+        while self.state().hand_on(self.limits()).is_some() {
+            let wake = self.hand_on_one(&mut self.line.lock());
+            if let Some(wake) = wake {
+                wake.wake();
+            }
+        }
+    }
+
+    /// `waiting` changes only under the lock; `inside` may shrink at any time.
+    fn hand_on_one(&self, line: &mut Line<Waker>) -> Option<Waker> {
+        let mut state = self.state();
+        while let Some(next) = state.hand_on(self.limits()) {
+            match self.swap(state, next) {
+                Ok(()) => {
+                    let turn = if next.inside() == state.inside() {
+                        Turn::Through
+                    } else {
+                        Turn::Inside
+                    };
+                    return line.call_up(self.order(), turn);
+                }
+                Err(other) => state = other,
+            }
+        }
+        None
+    }
+
+    /// For a call that found no free place: a place after all, a place in the line, or neither.
+    fn join(&self, waker: &Waker) -> Joined<'_> {
+        let state = self.state();
+        if state.arrive(self.limits()) == Arrival::Full && self.state() == state {
+            // The word did not change meanwhile, so both were true of one instant.
+            return Joined::Refused;
+        }
+        // Neither cloned nor dropped under the lock: wakers are somebody else's code.
+        let waker = waker.clone();
+        loop {
+            // Whoever waits already comes first.
+            self.hand_on();
+            let mut line = self.line.lock();
+            let mut state = self.state();
+            loop {
+                let (next, joins) = match state.arrive(self.limits()) {
+                    Arrival::Through => {
+                        return Joined::Admitted(BulkheadPermit { bulkhead: None });
+                    }
+                    Arrival::Full => return Joined::Refused,
+                    Arrival::Promised => break,
+                    Arrival::Place(next) => (next, false),
+                    Arrival::Line(next) => (next, true),
+                };
+                match self.swap(state, next) {
+                    Err(other) => state = other,
+                    Ok(()) if joins => {
+                        self.hot.0.waited.fetch_add(1, Ordering::Relaxed);
+                        return Joined::InLine(line.join(waker));
+                    }
+                    Ok(()) => {
+                        drop(line);
+                        if next.0 & MANY_ADMITTED != 0 {
+                            self.fold();
+                        }
+                        return Joined::Admitted(BulkheadPermit {
+                            bulkhead: Some(self),
+                        });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes a call that waits out of the line.
+    fn leave_line(&self, line: &mut MutexGuard<'_, Line<Waker>>, slot: u32) {
+        line.unlink(slot);
+        self.hot.0.state.fetch_sub(WAITING, Ordering::AcqRel);
+    }
+
+    /// What there is for a call in the line; `over` says that its longest wait has passed.
+    fn turn(
+        &self,
+        slot: u32,
+        over: bool,
+        waker: &Waker,
+    ) -> Poll<Result<BulkheadPermit<'_>, Rejected>> {
+        let mut waker = waker.clone();
+        let mut line = self.line.lock();
+        // A place that was granted in the same instant wins.
+        let permit = match &mut line.slot(slot).turn {
+            Turn::Waiting(old) if !over => {
+                std::mem::swap(old, &mut waker);
+                drop(line);
+                return Poll::Pending;
+            }
+            Turn::Waiting(_) => {
+                self.leave_line(&mut line, slot);
+                let turn = line.release(slot);
+                drop(line);
+                drop(turn);
+                return Poll::Ready(Err(self.refuse()));
+            }
+            Turn::Inside => BulkheadPermit {
+                bulkhead: Some(self),
+            },
+            Turn::Through => BulkheadPermit { bulkhead: None },
+        };
+        line.release(slot);
+        line.admitted = line.admitted.wrapping_add(1);
+        drop(line);
+        Poll::Ready(Ok(permit))
+    }
+
+    /// For a call that is dropped while it is in the line, or before it saw that it was granted.
+    #[cold]
+    #[inline(never)]
+    fn give_up(&self, slot: u32) {
+        let mut line = self.line.lock();
+        if matches!(line.slot(slot).turn, Turn::Waiting(_)) {
+            self.leave_line(&mut line, slot);
+        }
+        let turn = line.release(slot);
+        drop(line);
+        self.hot.0.abandoned.fetch_add(1, Ordering::Relaxed);
+        if matches!(turn, Turn::Inside) {
+            self.leave();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse(&self) -> Rejected {
+        self.rejected.fetch_add(1, Ordering::Relaxed);
+        let rejected = Rejected::bulkhead_full(self.name());
+        emit_rejected(BulkheadPolicy::KIND, rejected);
+        rejected
+    }
+}
+
+impl LivePolicy for Bulkhead {
+    type Policy = BulkheadPolicy;
+
+    fn new(name: &'static str, policy: &BulkheadPolicy) -> Self {
+        let settings = BulkheadSettings::of(policy);
+        Self {
+            hot: Padded(Hot {
+                state: AtomicU64::new(0),
+                limits: AtomicU64::new(Limits::of(&settings).0),
+                max_wait_and_order: AtomicU64::new(packed(&settings)),
+                waited: AtomicU64::new(0),
+                abandoned: AtomicU64::new(0),
+                name,
+            }),
+            rejected: AtomicU64::new(0),
+            line: Mutex::new(Line::new()),
+        }
+    }
+
+    /// Takes over other settings: more places wake calls that wait, fewer take effect as calls
+    /// leave, a shorter queue as it drains, and another `max_wait` for calls that begin to wait.
+    fn reconfigure(&self, policy: &BulkheadPolicy) {
+        let settings = BulkheadSettings::of(policy);
+        let mut line = self.line.lock();
+        self.hot
+            .0
+            .max_wait_and_order
+            .store(packed(&settings), Ordering::Relaxed);
+        self.hot
+            .0
+            .limits
+            .store(Limits::of(&settings).0, Ordering::Relaxed);
+        // Nobody was admitted: a call that has read the old limits must look again.
+        line.admitted = line.admitted.wrapping_sub(1);
+        let before = self.hot.0.state.fetch_add(ADMITTED, Ordering::AcqRel);
+        drop(line);
+        if before.wrapping_add(ADMITTED) & MANY_ADMITTED != 0 {
+            self.fold();
+        }
+        self.hand_on();
+    }
+
+    fn snapshot(&self) -> LiveSnapshot {
+        LiveSnapshot::Bulkhead(self.look())
+    }
+}
+
+impl Bulkhead {
+    fn look(&self) -> BulkheadSnapshot {
+        let line = self.line.lock();
+        let (state, limits) = (self.state(), self.limits());
+        let admitted = line.admitted.wrapping_add(state.admitted());
+        drop(line);
+        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        BulkheadSnapshot {
+            limit: Some(count(limits.limit())).filter(|limit| *limit != 0),
+            inside: count(state.inside()),
+            queue: count(limits.queue()),
+            waiting: count(state.waiting()),
+            admitted,
+            rejected: self.rejected.load(Ordering::Relaxed),
+            waited: self.hot.0.waited.load(Ordering::Relaxed),
+            abandoned: self.hot.0.abandoned.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl fmt::Debug for Bulkhead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bulkhead")
+            .field("name", &self.name())
+            .field("now", &self.look())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call on its way into a bulkhead; see [`Bulkhead::admit`].
+#[must_use = "futures do nothing unless they are awaited"]
+pub struct BulkheadAdmission<'a> {
+    bulkhead: &'a Bulkhead,
+    /// Its place in the line, or `NONE`.
+    slot: u32,
+    timer: Option<Pin<Box<Timer>>>,
+}
+
+impl<'a> Future for BulkheadAdmission<'a> {
+    type Output = Result<BulkheadPermit<'a>, Rejected>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if self.slot == NONE
+            && let Some(permit) = self.bulkhead.enter()
+        {
+            return Poll::Ready(Ok(permit));
+        }
+        self.poll_line(context)
+    }
+}
+
+impl<'a> BulkheadAdmission<'a> {
+    #[cold]
+    #[inline(never)]
+    fn poll_line(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<BulkheadPermit<'a>, Rejected>> {
+        let bulkhead = self.bulkhead;
+        if self.slot == NONE {
+            match bulkhead.join(context.waker()) {
+                Joined::Admitted(permit) => return Poll::Ready(Ok(permit)),
+                Joined::Refused => return Poll::Ready(Err(bulkhead.refuse())),
+                Joined::InLine(slot) => self.slot = slot,
+            }
+            let max_wait = bulkhead.max_wait();
+            if max_wait == NEVER {
+                return Poll::Pending;
+            }
+            self.timer = Some(Box::pin(sleep_until(now().saturating_add(max_wait))));
+        }
+        let over = match &mut self.timer {
+            Some(timer) => timer.as_mut().poll(context).is_ready(),
+            None => false,
+        };
+        let polled = bulkhead.turn(self.slot, over, context.waker());
+        if polled.is_ready() {
+            self.slot = NONE;
+            self.timer = None;
+        }
+        polled
+    }
+}
+
+impl Drop for BulkheadAdmission<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.slot != NONE {
+            self.bulkhead.give_up(self.slot);
+        }
+    }
+}
+
+impl fmt::Debug for BulkheadAdmission<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BulkheadAdmission")
+            .field("bulkhead", &self.bulkhead.name())
+            .field("waiting", &(self.slot != NONE))
+            .finish()
+    }
+}
+
+/// A place in a bulkhead, given back when it is dropped.
+///
+/// A permit of a bulkhead that let the call through without counting it holds no place, and gives
+/// none back, even if a limit was set meanwhile.
+#[must_use = "dropping the permit gives the place back"]
+pub struct BulkheadPermit<'a> {
+    bulkhead: Option<&'a Bulkhead>,
+}
+
+impl Drop for BulkheadPermit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(bulkhead) = self.bulkhead {
+            bulkhead.leave();
+        }
+    }
+}
+
+impl fmt::Debug for BulkheadPermit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BulkheadPermit")
+            .field("bulkhead", &self.bulkhead.map(Bulkhead::name))
+            .finish()
+    }
+}
+
+// ---- Snapshot
+
+/// What can be seen of a bulkhead. `inside` and `waiting` are of one instant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct BulkheadSnapshot {
+    /// How many calls may be inside; `None` if all are let through, uncounted.
+    pub limit: Option<u32>,
+    /// How many calls are inside now. More than `limit` only after the limit was lowered.
+    pub inside: u32,
+    /// How many calls may wait.
+    pub queue: u32,
+    /// How many calls wait now. More than `queue` only after the queue was shortened.
+    pub waiting: u32,
+    /// Calls that got a place, at once or after waiting.
+    pub admitted: u64,
+    /// Calls that were refused, at once or after `max_wait`.
+    pub rejected: u64,
+    /// Calls that had to wait, whatever became of them.
+    pub waited: u64,
+    /// Calls that were dropped while they waited.
+    pub abandoned: u64,
+}
+
+impl Show for BulkheadSnapshot {
+    fn state(&self) -> String {
+        match self.limit {
+            Some(limit) => format!("{} of {limit}", self.inside),
+            None => "unlimited".to_owned(),
+        }
+    }
+
+    fn note(&self) -> String {
+        match (self.waiting, self.queue) {
+            (0, 0) => String::new(),
+            (waiting, queue) => format!("{waiting} of {queue} waiting"),
+        }
+    }
+
+    fn counts(&self) -> Vec<(&'static str, Option<u64>)> {
+        vec![
+            ("admitted", Some(self.admitted)),
+            ("rejected", Some(self.rejected)),
+            ("waited", Some(self.waited)),
+            ("abandoned", Some(self.abandoned)),
+        ]
+    }
+}
+
+// ---- Tests
+
+#[cfg(test)]
+mod tests;
