@@ -453,8 +453,10 @@ impl InvalidSetting {
 /// documentation, type, default and range are written.
 ///
 /// A line is `key: Type = default, check, "what is allowed";`. The default is left out where
-/// there is none, `=> function` computes it from the settings that were written, and any number of
-/// checks may follow. From the table come
+/// there is none, `=> function` computes it from the settings that were written, `=>? function`
+/// does so where there may be none, and any number of checks may follow. Pairs that exclude each
+/// other stand behind the kind, as `, one or other: "what to write instead"`: both in one policy
+/// are refused, and one that is laid over a policy hides the other there. From the table come
 ///
 /// - the policy, in which every setting is an `Option`: what was written, and nothing else;
 /// - a `const` method for each setting, which keeps the policy as it was and remembers the first
@@ -464,10 +466,12 @@ impl InvalidSetting {
 macro_rules! policy {
     (
         $(#[$meta:meta])*
-        $policy:ident, $settings:ident, $live:ty, $kind:literal;
+        $policy:ident, $settings:ident, $live:ty, $kind:literal
+        $(, $one:ident or $other:ident : $instead:literal)*;
         $(
             $(#[$doc:meta])*
-            $key:ident : $type:ty $(= $default:expr)? $(=> $derived:expr)? $(, $check:expr, $allowed:literal)*;
+            $key:ident : $type:ty $(= $default:expr)? $(=> $derived:expr)? $(=>? $maybe:expr)?
+            $(, $check:expr, $allowed:literal)*;
         )*
     ) => {
         $(#[$meta])*
@@ -492,9 +496,17 @@ macro_rules! policy {
                         return self.refuse($crate::setting::InvalidSetting::new(stringify!($key), $allowed));
                     } )*
                     self.$key = Some($key);
-                    self
+                    self.one_of_each_pair(stringify!($key))
                 }
             )*
+
+            #[allow(unused_variables, reason = "not every policy has settings that exclude each other")]
+            const fn one_of_each_pair(self, newest: &'static str) -> Self {
+                $( if self.$one.is_some() && self.$other.is_some() {
+                    return self.refuse($crate::setting::InvalidSetting::new(newest, $instead));
+                } )*
+                self
+            }
 
             /// Whether the policy does anything (default `true`). Switched off it lets every call
             /// through, at the cost of one load.
@@ -531,14 +543,14 @@ macro_rules! policy {
         #[doc = concat!("The settings of [`", stringify!($policy), "`] with defaults filled in.")]
         #[derive(Clone, Copy, Debug, PartialEq)]
         pub(crate) struct $settings {
-            $( pub(crate) $key: policy!(@type $type $(= $default)? $(=> $derived)?), )*
+            $( pub(crate) $key: policy!(@type $type $(= $default)? $(=> $derived)? $(=>? $maybe)?), )*
             pub(crate) enabled: bool,
         }
 
         impl $settings {
             pub(crate) fn of(written: &$policy) -> Self {
                 Self {
-                    $( $key: policy!(@value written $key $(= $default)? $(=> $derived)?), )*
+                    $( $key: policy!(@value written $key $(= $default)? $(=> $derived)? $(=>? $maybe)?), )*
                     enabled: written.enabled.unwrap_or(true),
                 }
             }
@@ -550,7 +562,16 @@ macro_rules! policy {
             const KIND: $crate::setting::Kind = $crate::setting::Kind::new($kind);
             const KEYS: &'static [&'static str] = &[$( stringify!($key), )* "enabled"];
 
-            fn over(self, below: Self) -> Self {
+            #[allow(unused_mut, reason = "not every policy has settings that exclude each other")]
+            fn over(self, mut below: Self) -> Self {
+                $(
+                    if self.$one.is_some() {
+                        below.$other = None;
+                    }
+                    if self.$other.is_some() {
+                        below.$one = None;
+                    }
+                )*
                 Self {
                     $( $key: self.$key.or(below.$key), )*
                     enabled: self.enabled.or(below.enabled),
@@ -569,7 +590,7 @@ macro_rules! policy {
             fn effective(&self, key: &str) -> Option<$crate::setting::Value> {
                 let settings = $settings::of(self);
                 match key {
-                    $( stringify!($key) => policy!(@effective settings $key $(= $default)? $(=> $derived)?), )*
+                    $( stringify!($key) => policy!(@effective settings $key $(= $default)? $(=> $derived)? $(=>? $maybe)?), )*
                     "enabled" => Some(settings.enabled.into()),
                     _ => None,
                 }
@@ -591,13 +612,14 @@ macro_rules! policy {
     };
     (@type $type:ty = $default:expr) => { $type };
     (@type $type:ty => $derived:expr) => { $type };
-    (@type $type:ty) => { Option<$type> };
+    (@type $type:ty $(=>? $maybe:expr)?) => { Option<$type> };
     (@value $written:ident $key:ident = $default:expr) => { $written.$key.unwrap_or($default) };
     (@value $written:ident $key:ident => $derived:expr) => { $written.$key.unwrap_or_else(|| $derived($written)) };
+    (@value $written:ident $key:ident =>? $maybe:expr) => { $written.$key.or_else(|| $maybe($written)) };
     (@value $written:ident $key:ident) => { $written.$key };
     (@effective $settings:ident $key:ident = $default:expr) => { Some($settings.$key.into()) };
     (@effective $settings:ident $key:ident => $derived:expr) => { Some($settings.$key.into()) };
-    (@effective $settings:ident $key:ident) => { $settings.$key.map(Into::into) };
+    (@effective $settings:ident $key:ident $(=>? $maybe:expr)?) => { $settings.$key.map(Into::into) };
 }
 
 pub(crate) use policy;
