@@ -1,5 +1,7 @@
 //! The policies: one file each, with the same sections in the same order.
 
+pub mod circuit_breaker;
+
 use crate::setting::{InvalidSetting, Kind, Value};
 use std::fmt;
 
@@ -52,7 +54,13 @@ pub trait LivePolicy: fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
 #[non_exhaustive]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "made when somebody looks, and never kept in numbers"
+)]
 pub enum LiveSnapshot {
+    /// A circuit breaker.
+    CircuitBreaker(circuit_breaker::CircuitBreakerSnapshot),
     /// A policy of a kind that this crate does not know.
     Other(OtherSnapshot),
 }
@@ -98,6 +106,7 @@ impl Show for OtherSnapshot {
 impl LiveSnapshot {
     pub(crate) fn show(&self) -> &dyn Show {
         match self {
+            Self::CircuitBreaker(snapshot) => snapshot,
             Self::Other(snapshot) => snapshot,
         }
     }
