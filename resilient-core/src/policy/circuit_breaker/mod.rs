@@ -1,6 +1,9 @@
 //! The circuit breaker: after too many failures it refuses calls for a while, and then lets a few
 //! through to see whether the callee is well again.
 
+mod cause;
+mod permit;
+mod rules;
 mod settings;
 mod snapshot;
 mod state;
@@ -8,15 +11,15 @@ mod state;
 use crate::error::Rejected;
 use crate::event::{What, emit, emit_rejected};
 use crate::frame::Frame;
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::Outcome;
 use crate::policy::{LivePolicy, LiveSnapshot, Policy};
 use crate::setting::Override;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Padded, SLOTS, bump, slot};
 use crate::time::{NEVER, Nanos, now};
 use crate::window::Window;
-use state::{Admission, Phase, Rules, State, Transition};
+use rules::Rules;
+use state::{Admission, Phase, State, Transition};
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::Duration;
 
 // ---- Policy
@@ -26,56 +29,12 @@ use settings::CircuitBreakerSettings;
 
 // ---- State
 
-/// The state of a circuit breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(rename_all = "snake_case")
-)]
-#[non_exhaustive]
-pub enum CircuitBreakerState {
-    /// Calls go through, and their results are watched.
-    Closed,
-    /// Calls are refused for a while.
-    Open,
-    /// A few calls go through, to see whether the callee is well again.
-    HalfOpen,
-    /// Somebody has it refuse all calls.
-    ForcedOpen,
-    /// Somebody has it let all calls through, or its settings say so.
-    Disabled,
-}
-
-impl CircuitBreakerState {
-    const ALL: [Self; 5] = [
-        Self::Closed,
-        Self::Open,
-        Self::HalfOpen,
-        Self::ForcedOpen,
-        Self::Disabled,
-    ];
-
-    /// A stable name for events and files, for example `half_open`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Open => "open",
-            Self::HalfOpen => "half_open",
-            Self::ForcedOpen => "forced_open",
-            Self::Disabled => "disabled",
-        }
-    }
-}
-
-impl fmt::Display for CircuitBreakerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
+pub use state::CircuitBreakerState;
 
 // ---- Live policy and permit
+
+pub use permit::CircuitBreakerPermit;
+use permit::RELEASED;
 
 // The control word: what a call needs to know, in one load.
 //
@@ -136,9 +95,6 @@ const fn tick_of(word: u64, tick: u64) -> u64 {
         tick + (TICK + 1 - back)
     }
 }
-
-/// A permit's generation when it holds nothing (any more).
-const RELEASED: u64 = u64::MAX;
 
 /// A circuit breaker at work.
 ///
@@ -478,7 +434,9 @@ impl CircuitBreaker {
     /// Reports transitions in order, with no lock held: subscribers are the user's code.
     fn report(&self, mut locked: MutexGuard<'_, Locked>) {
         let Locked { state, reports, .. } = &mut *locked;
-        reports.extend(state.take_transitions());
+        if state.has_moved() {
+            reports.extend(state.take_transitions());
+        }
         if !reports.is_empty() && !locked.delivering {
             locked.delivering = true;
             drop(locked);
@@ -646,53 +604,6 @@ impl LivePolicy for CircuitBreaker {
 
     fn snapshot(&self) -> LiveSnapshot {
         LiveSnapshot::CircuitBreaker(self.snapshot())
-    }
-}
-
-/// One admission of a circuit breaker, settled exactly once: with a verdict, or by being dropped.
-#[derive(Debug)]
-#[must_use = "a permit that is dropped at once counts as an abandoned call"]
-pub struct CircuitBreakerPermit<'a> {
-    breaker: &'a CircuitBreaker,
-    frame: &'a Frame,
-    /// The generation that admitted the call. No flag beside it: a permit is written once and
-    /// settled in place, and a single byte written before it is moved would stall the move.
-    generation: u64,
-    /// The number of the probe, if that generation was half-open; else when the call was admitted,
-    /// if anybody wants to know whether it was slow.
-    stamp: u64,
-}
-
-impl CircuitBreakerPermit<'_> {
-    /// Settles the admission with what the call came to.
-    ///
-    /// A refusal from further in is ignored unless `count_rejections` is set, and a call that was
-    /// cut off is a failure. A second verdict changes nothing.
-    #[inline]
-    pub fn settle(&mut self, verdict: Verdict) {
-        let generation = std::mem::replace(&mut self.generation, RELEASED);
-        if generation == RELEASED {
-            return;
-        }
-        let (breaker, stamp) = (self.breaker, self.stamp);
-        match verdict {
-            Verdict::Success | Verdict::NoFailure => breaker.succeed(generation, stamp),
-            Verdict::Failure => breaker.settle(generation, stamp, Outcome::Failure),
-            Verdict::Ignored => breaker.settle(generation, stamp, Outcome::Ignored),
-            Verdict::Rejected { rejected, .. } => {
-                breaker.settle_rejected(generation, stamp, rejected);
-            }
-        }
-    }
-}
-
-impl Drop for CircuitBreakerPermit<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if self.generation != RELEASED {
-            let outcome = self.frame.ending();
-            self.breaker.settle(self.generation, self.stamp, outcome);
-        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can be seen of a circuit breaker.
 
-use super::state::{FailureRule, Phase, State};
+use super::rules::FailureRule;
+use super::state::{Phase, State};
 use super::{CircuitBreaker, CircuitBreakerState};
 use crate::policy::Show;
 use crate::setting::{Override, Share};

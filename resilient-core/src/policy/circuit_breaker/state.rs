@@ -1,208 +1,60 @@
 //! The pure machine of a circuit breaker: instants come in as values, and nothing else happens.
 
-use super::{CircuitBreakerPolicy, CircuitBreakerSettings, CircuitBreakerState};
+use super::cause::Cause;
+use super::rules::{FailureRule, Rules, WindowRule};
 use crate::outcome::Outcome;
-use crate::setting::{Override, Share, Span};
+use crate::setting::Override;
 use crate::time::{NEVER, Nanos, nanos};
-use crate::window::{CallWindow, Counts, Mark, TimeWindow, Window};
+use crate::window::{Counts, Mark, Window};
 use std::collections::VecDeque;
 use std::fmt;
-use std::time::Duration;
 
-/// What counts as too many failures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FailureRule {
-    /// So many without a success between them.
-    InARow(u32),
-    /// So many in the window.
-    Among(u32),
-    /// Such a share of the window.
-    Rate(Share),
+/// The state of a circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum CircuitBreakerState {
+    /// Calls go through, and their results are watched.
+    Closed,
+    /// Calls are refused for a while.
+    Open,
+    /// A few calls go through, to see whether the callee is well again.
+    HalfOpen,
+    /// Somebody has it refuse all calls.
+    ForcedOpen,
+    /// Somebody has it let all calls through, or its settings say so.
+    Disabled,
 }
 
-/// Which results are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WindowRule {
-    None,
-    Calls(u32),
-    Time(Nanos),
-}
+impl CircuitBreakerState {
+    const ALL: [Self; 5] = [
+        Self::Closed,
+        Self::Open,
+        Self::HalfOpen,
+        Self::ForcedOpen,
+        Self::Disabled,
+    ];
 
-impl WindowRule {
-    fn window(self, with_slow: bool) -> Option<Window> {
+    /// A stable name for events and files, for example `half_open`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::None => None,
-            Self::Calls(length) => Some(Window::Calls(CallWindow::new(length, with_slow))),
-            Self::Time(length) => Some(Window::Time(TimeWindow::new(length))),
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+            Self::ForcedOpen => "forced_open",
+            Self::Disabled => "disabled",
         }
     }
 }
 
-/// The settings as the machine uses them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rules {
-    pub(super) failures: FailureRule,
-    /// How long a slow call takes, and which share of slow calls is too much.
-    pub(super) slow: Option<(Nanos, Share)>,
-    pub(super) window: WindowRule,
-    /// Below so many calls in the window no rate is judged.
-    pub(super) min_calls: u64,
-    pub(super) open_for: Nanos,
-    pub(super) half_open_calls: u32,
-    pub(super) half_open_for: Nanos,
-    pub(super) success_threshold: u32,
-}
-
-impl Rules {
-    pub(super) fn of(written: &CircuitBreakerPolicy) -> Self {
-        let settings = CircuitBreakerSettings::of(written);
-        let window = match (written.window_time, settings.window) {
-            (Some(length), _) => WindowRule::Time(nanos(length)),
-            (None, Some(length)) => WindowRule::Calls(length),
-            (None, None) => WindowRule::None,
-        };
-        // More than a window of calls can hold would never be reached.
-        let most = match window {
-            WindowRule::Calls(length) => length,
-            _ => u32::MAX,
-        };
-        let threshold = settings.failure_threshold.unwrap_or(1);
-        Self {
-            failures: match written.failure_rate {
-                Some(rate) => FailureRule::Rate(rate),
-                None if written.window.or(written.window_time.map(|_| 1)).is_some() => {
-                    FailureRule::Among(threshold.min(most))
-                }
-                None => FailureRule::InARow(threshold),
-            },
-            slow: settings
-                .slow_call
-                .zip(settings.slow_call_rate)
-                .map(|(slow_call, rate)| (nanos(slow_call), rate)),
-            window,
-            min_calls: settings.min_calls.unwrap_or(1).min(most).into(),
-            open_for: nanos(settings.open_for),
-            half_open_calls: settings.half_open_calls,
-            half_open_for: nanos(settings.half_open_for),
-            success_threshold: settings.success_threshold,
-        }
-    }
-}
-
-/// Why the machine went from one state into another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    FailuresInARow {
-        failures: u32,
-        threshold: u32,
-    },
-    FailuresAmong {
-        counts: Counts,
-        threshold: u32,
-        within: WindowRule,
-    },
-    FailureRate {
-        counts: Counts,
-        limit: Share,
-        within: WindowRule,
-    },
-    SlowCallRate {
-        counts: Counts,
-        limit: Share,
-        slow_call: Nanos,
-        within: WindowRule,
-    },
-    Waited(Nanos),
-    ProbeFailed {
-        successes: u32,
-        threshold: u32,
-    },
-    ProbesSucceeded {
-        successes: u32,
-    },
-    ByHand(Override),
-    OverrideEnded(Override),
-}
-
-fn span(length: Nanos) -> Span {
-    Span(Duration::from_nanos(length))
-}
-
-/// `12 calls`, and of which time.
-struct Calls(u64, WindowRule);
-
-impl fmt::Display for Calls {
+impl fmt::Display for CircuitBreakerState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(calls, within) = self;
-        write!(f, "{calls} {}", if *calls == 1 { "call" } else { "calls" })?;
-        if let WindowRule::Time(length) = within {
-            write!(f, " in {}", span(*length))?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let observed = |counts: &Counts, part| counts.share(part).unwrap_or(Share::percent(0));
-        match self {
-            Self::FailuresInARow {
-                failures,
-                threshold,
-            } => write!(
-                f,
-                "{failures} of the last {} failed (failure_threshold = {threshold})",
-                Calls((*failures).into(), WindowRule::None)
-            ),
-            Self::FailuresAmong {
-                counts,
-                threshold,
-                within,
-            } => write!(
-                f,
-                "{} of the last {} failed (failure_threshold = {threshold})",
-                counts.failures,
-                Calls(counts.calls, *within)
-            ),
-            Self::FailureRate {
-                counts,
-                limit,
-                within,
-            } => write!(
-                f,
-                "failure rate {} of {} reached {limit}",
-                observed(counts, counts.failures),
-                Calls(counts.calls, *within)
-            ),
-            Self::SlowCallRate {
-                counts,
-                limit,
-                slow_call,
-                within,
-            } => write!(
-                f,
-                "slow call rate {} of {} reached {limit} (slow_call = {})",
-                observed(counts, counts.slow),
-                Calls(counts.calls, *within),
-                span(*slow_call)
-            ),
-            Self::Waited(open_for) => write!(f, "it was open for {}", span(*open_for)),
-            Self::ProbeFailed {
-                successes,
-                threshold,
-            } => write!(
-                f,
-                "a probe failed, {successes} had succeeded (success_threshold = {threshold})"
-            ),
-            Self::ProbesSucceeded { successes } => {
-                write!(
-                    f,
-                    "enough probes succeeded (success_threshold = {successes})"
-                )
-            }
-            Self::ByHand(by_hand) => by_hand.fmt(f),
-            Self::OverrideEnded(by_hand) => write!(f, "the override has ended: {by_hand}"),
-        }
+        f.pad(self.as_str())
     }
 }
 
@@ -387,6 +239,10 @@ impl State {
 
     fn has_place(&self) -> bool {
         self.probes.len() < self.rules.half_open_calls as usize
+    }
+
+    pub(super) fn has_moved(&self) -> bool {
+        !self.transitions.is_empty()
     }
 
     /// Takes out the transitions since the last time, in order.

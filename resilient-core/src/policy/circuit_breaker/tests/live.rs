@@ -3,6 +3,7 @@
 use super::super::*;
 use super::Recorder;
 use crate::frame::cut;
+use crate::outcome::Verdict;
 use crate::setting::Share;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
@@ -354,6 +355,31 @@ fn many_threads_never_have_more_probes_inside_than_allowed() {
     let snapshot = breaker.snapshot();
     assert_eq!(snapshot.state, CircuitBreakerState::HalfOpen);
     assert_eq!(snapshot.probes_inside, Some(0), "all places are free again");
+}
+
+#[test]
+fn a_success_and_a_failure_at_once_open_it_whichever_comes_first() {
+    let half = policy().failure_rate(Share::percent(50));
+    let policies = [
+        half.window(2),
+        half.window(64).min_calls(2),
+        half.window_time(Duration::from_secs(3600)).min_calls(2),
+    ];
+    let rounds: Vec<CircuitBreaker> = (0..3_000).map(|at| breaker(policies[at % 3])).collect();
+    let begin = std::sync::Barrier::new(2);
+    let play = |verdict| {
+        for breaker in &rounds {
+            begin.wait();
+            call(breaker, verdict).expect("closed");
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| play(Verdict::Success));
+        scope.spawn(|| play(Verdict::Failure));
+    });
+    for breaker in &rounds {
+        assert_eq!(breaker.state(), CircuitBreakerState::Open);
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::Recorder;
+use crate::outcome::Verdict;
 use crate::setting::Share;
 use proptest::prelude::*;
 use proptest::test_runner::Config;

@@ -1,6 +1,8 @@
 //! The pure machine, rule by rule.
 
-use super::super::state::{Admission, Cause, Rules, State};
+use super::super::cause::Cause;
+use super::super::rules::Rules;
+use super::super::state::{Admission, State};
 use super::super::{CircuitBreakerPolicy, CircuitBreakerState, Outcome};
 use crate::setting::{Override, Share};
 use crate::time::Nanos;
