@@ -357,12 +357,24 @@ fn longest(
         let retry = registry.retry(layer.policy)?;
         return inner.map(|attempt| retry.longest(attempt));
     }
-    let wait = registry
-        .any(layer.policy, layer.kind)
-        .map_or(Some(Duration::ZERO), |entry| {
-            entry.snapshot().longest_wait()
-        });
-    Some(inner?.saturating_add(wait?))
+    let wait = registry.any(layer.policy, layer.kind).map(longest_wait);
+    Some(inner?.saturating_add(wait.unwrap_or(Some(Duration::ZERO))?))
+}
+
+/// How long the policy itself may make a call wait; `None` if nothing limits it.
+fn longest_wait(entry: &'static dyn AnyEntry) -> Option<Duration> {
+    let settings = entry.settings();
+    let value = |key| {
+        settings
+            .iter()
+            .find(|setting| setting.key == key)
+            .map(|found| &found.value)
+    };
+    match (value("queue"), value("max_wait")) {
+        (Some(Some(Value::Count(0))), _) | (_, None) => Some(Duration::ZERO),
+        (_, Some(Some(Value::Duration(longest)))) => Some(*longest),
+        _ => None,
+    }
 }
 
 impl fmt::Display for Explanation {

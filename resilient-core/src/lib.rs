@@ -14,6 +14,7 @@ mod setting;
 mod site;
 mod sync;
 mod time;
+mod window;
 
 pub use backoff::{Backoff, Jitter};
 pub use deadline::{WithDeadline, deadline, inherit, time_left, with_deadline};
@@ -26,11 +27,13 @@ pub use inspect::{
 };
 pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predicate, Verdict};
 pub use policy::{
-    Attempt, Bulkhead, BulkheadAdmission, BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, Delay,
+    Attempt, Bulkhead, BulkheadAdmission, BulkheadPermit, BulkheadPolicy, BulkheadSnapshot,
+    CircuitBreaker, CircuitBreakerCounts, CircuitBreakerOverride, CircuitBreakerPermit,
+    CircuitBreakerPolicy, CircuitBreakerSnapshot, CircuitBreakerState, CircuitBreakerWindow, Delay,
     Delaying, Fallback, FallbackPolicy, FallbackSnapshot, IdempotencyKey, LivePolicy, LiveSnapshot,
     Order, OtherSnapshot, Policy, RateLimitAdmission, RateLimitPolicy, RateLimiter,
-    RateLimiterSnapshot, Retry, RetryCall, RetryPolicy, RetrySnapshot, Ruling, Timed, Timeout,
-    TimeoutPolicy, TimeoutSnapshot,
+    RateLimiterSnapshot, Retry, RetryCall, RetryPolicy, RetrySnapshot, Ruling, TimeInStates, Timed,
+    Timeout, TimeoutPolicy, TimeoutSnapshot,
 };
 pub use registry::{Conflict, PolicyDefinition, RegisterError, Registry, Written, policy};
 pub use setting::{InvalidSetting, Kind, Override, Rate, Setting, Share, Source, Value};

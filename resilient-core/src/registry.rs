@@ -7,7 +7,8 @@
 use crate::error::Rejected;
 use crate::event::{self, Events, What};
 use crate::policy::{
-    Fallback, FallbackPolicy, LivePolicy, LiveSnapshot, Policy, Retry, RetryPolicy, Timeout,
+    Bulkhead, BulkheadPolicy, CircuitBreaker, CircuitBreakerPolicy, Fallback, FallbackPolicy,
+    LivePolicy, LiveSnapshot, Policy, RateLimitPolicy, RateLimiter, Retry, RetryPolicy, Timeout,
     TimeoutPolicy,
 };
 use crate::setting::{InvalidSetting, Kind, Setting, Source, Value};
@@ -54,6 +55,11 @@ impl Registry {
         &REGISTRY
     }
 
+    /// The circuit breaker of this name.
+    pub fn circuit_breaker(&self, name: &str) -> Option<&'static CircuitBreaker> {
+        self.live::<CircuitBreakerPolicy>(name)
+    }
+
     /// The retry of this name.
     pub fn retry(&self, name: &str) -> Option<&'static Retry> {
         self.live::<RetryPolicy>(name)
@@ -62,6 +68,16 @@ impl Registry {
     /// The timeout of this name.
     pub fn timeout(&self, name: &str) -> Option<&'static Timeout> {
         self.live::<TimeoutPolicy>(name)
+    }
+
+    /// The bulkhead of this name.
+    pub fn bulkhead(&self, name: &str) -> Option<&'static Bulkhead> {
+        self.live::<BulkheadPolicy>(name)
+    }
+
+    /// The rate limit of this name.
+    pub fn rate_limit(&self, name: &str) -> Option<&'static RateLimiter> {
+        self.live::<RateLimitPolicy>(name)
     }
 
     /// The fallback of this name.
@@ -427,6 +443,11 @@ pub struct PolicyDefinition {
 }
 
 impl PolicyDefinition {
+    /// Defines the circuit breaker of this name.
+    pub fn circuit_breaker(self, policy: CircuitBreakerPolicy) -> Self {
+        self.with(policy)
+    }
+
     /// Defines the retry of this name.
     pub fn retry(self, policy: RetryPolicy) -> Self {
         self.with(policy)
@@ -434,6 +455,16 @@ impl PolicyDefinition {
 
     /// Defines the timeout of this name.
     pub fn timeout(self, policy: TimeoutPolicy) -> Self {
+        self.with(policy)
+    }
+
+    /// Defines the bulkhead of this name.
+    pub fn bulkhead(self, policy: BulkheadPolicy) -> Self {
+        self.with(policy)
+    }
+
+    /// Defines the rate limit of this name.
+    pub fn rate_limit(self, policy: RateLimitPolicy) -> Self {
         self.with(policy)
     }
 

@@ -1,6 +1,7 @@
 //! The policies: one file each, with the same sections in the same order.
 
 mod bulkhead;
+mod circuit_breaker;
 mod fallback;
 mod rate_limit;
 mod retry;
@@ -9,6 +10,11 @@ mod timeout;
 
 pub use bulkhead::{
     Bulkhead, BulkheadAdmission, BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, Order,
+};
+pub use circuit_breaker::{
+    CircuitBreaker, CircuitBreakerCounts, CircuitBreakerOverride, CircuitBreakerPermit,
+    CircuitBreakerPolicy, CircuitBreakerSnapshot, CircuitBreakerState, CircuitBreakerWindow,
+    TimeInStates,
 };
 pub use fallback::{Fallback, FallbackPolicy, FallbackSnapshot, Ruling};
 pub use rate_limit::{RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot};
@@ -69,9 +75,15 @@ pub trait LivePolicy: fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
 #[non_exhaustive]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "made when somebody looks, and never kept in numbers"
+)]
 pub enum LiveSnapshot {
     /// A bulkhead.
     Bulkhead(BulkheadSnapshot),
+    /// A circuit breaker.
+    CircuitBreaker(CircuitBreakerSnapshot),
     /// A fallback.
     Fallback(FallbackSnapshot),
     /// A rate limit.
@@ -126,6 +138,7 @@ impl LiveSnapshot {
     pub(crate) fn show(&self) -> &dyn Show {
         match self {
             Self::Bulkhead(snapshot) => snapshot,
+            Self::CircuitBreaker(snapshot) => snapshot,
             Self::Fallback(snapshot) => snapshot,
             Self::RateLimiter(snapshot) => snapshot,
             Self::Retry(snapshot) => snapshot,

@@ -1,0 +1,125 @@
+//! Why a circuit breaker went from one state into another, in the words of its settings.
+
+use super::rules::WindowRule;
+use crate::setting::{Override, Share, Span};
+use crate::time::Nanos;
+use crate::window::Counts;
+use std::fmt;
+use std::time::Duration;
+
+/// Why the machine went from one state into another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    FailuresInARow {
+        failures: u32,
+        threshold: u32,
+    },
+    FailuresAmong {
+        counts: Counts,
+        threshold: u32,
+        within: WindowRule,
+    },
+    FailureRate {
+        counts: Counts,
+        limit: Share,
+        within: WindowRule,
+    },
+    SlowCallRate {
+        counts: Counts,
+        limit: Share,
+        slow_call: Nanos,
+        within: WindowRule,
+    },
+    Waited(Nanos),
+    ProbeFailed {
+        successes: u32,
+        threshold: u32,
+    },
+    ProbesSucceeded {
+        successes: u32,
+    },
+    ByHand(Override),
+    OverrideEnded(Override),
+}
+
+fn span(length: Nanos) -> Span {
+    Span(Duration::from_nanos(length))
+}
+
+/// `12 calls`, and of which time.
+struct Calls(u64, WindowRule);
+
+impl fmt::Display for Calls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(calls, within) = self;
+        write!(f, "{calls} {}", if *calls == 1 { "call" } else { "calls" })?;
+        if let WindowRule::Time(length) = within {
+            write!(f, " in {}", span(*length))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let observed = |counts: &Counts, part| counts.share(part).unwrap_or(Share::percent(0));
+        match self {
+            Self::FailuresInARow {
+                failures,
+                threshold,
+            } => write!(
+                f,
+                "{failures} of the last {} failed (failure_threshold = {threshold})",
+                Calls((*failures).into(), WindowRule::None)
+            ),
+            Self::FailuresAmong {
+                counts,
+                threshold,
+                within,
+            } => write!(
+                f,
+                "{} of the last {} failed (failure_threshold = {threshold})",
+                counts.failures,
+                Calls(counts.calls, *within)
+            ),
+            Self::FailureRate {
+                counts,
+                limit,
+                within,
+            } => write!(
+                f,
+                "failure rate {} of {} reached {limit}",
+                observed(counts, counts.failures),
+                Calls(counts.calls, *within)
+            ),
+            Self::SlowCallRate {
+                counts,
+                limit,
+                slow_call,
+                within,
+            } => write!(
+                f,
+                "slow call rate {} of {} reached {limit} (slow_call = {})",
+                observed(counts, counts.slow),
+                Calls(counts.calls, *within),
+                span(*slow_call)
+            ),
+            Self::Waited(open_for) => write!(f, "it was open for {}", span(*open_for)),
+            Self::ProbeFailed {
+                successes,
+                threshold,
+            } => write!(
+                f,
+                "a probe failed, {successes} had succeeded (success_threshold = {threshold})"
+            ),
+            Self::ProbesSucceeded { successes } => {
+                write!(
+                    f,
+                    "enough probes succeeded (success_threshold = {successes})"
+                )
+            }
+            Self::ByHand(by_hand) => by_hand.fmt(f),
+            Self::OverrideEnded(by_hand) => write!(f, "the override has ended: {by_hand}"),
+        }
+    }
+}

@@ -1,0 +1,620 @@
+//! The circuit breaker: after too many failures it refuses calls for a while, and then lets a few
+//! through to see whether the callee is well again.
+
+mod cause;
+mod permit;
+mod rules;
+mod settings;
+mod snapshot;
+mod state;
+
+use crate::error::Rejected;
+use crate::event::{What, emit, emit_rejected};
+use crate::frame::Frame;
+use crate::outcome::Outcome;
+use crate::policy::{LivePolicy, LiveSnapshot, Policy};
+use crate::setting::Override;
+use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Padded, SLOTS, bump, slot};
+use crate::time::{NEVER, Nanos, now};
+use crate::window::Window;
+use rules::Rules;
+use state::{Admission, Phase, State, Transition};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+// ---- Policy
+
+pub use settings::CircuitBreakerPolicy;
+use settings::CircuitBreakerSettings;
+
+// ---- State
+
+pub use state::CircuitBreakerState;
+
+// ---- Live policy and permit
+
+pub use permit::CircuitBreakerPermit;
+use permit::RELEASED;
+
+// The control word: what a call needs to know, in one load.
+//
+//   generation (48 bits) | shift (8) | lane (2) | 0 (2) | timed (1) | kind (3)
+//
+// Every transition happens under the lock and stores it last.
+
+/// Closed, and a quick success can do no more than be counted: no lock is needed.
+const QUIET: u64 = 0;
+/// Closed, and a success may change something: it comes to the lock.
+const BUSY: u64 = 1;
+const OPEN: u64 = 2;
+const HALF_OPEN: u64 = 3;
+const FORCED_OPEN: u64 = 4;
+const DISABLED: u64 = 5;
+/// Switched off by its settings.
+const OFF: u64 = 6;
+const KIND: u64 = 7;
+/// Slow calls are looked for: a call needs to know when it was admitted.
+const TIMED: u64 = 1 << 3;
+
+/// Where a quick success is counted: nowhere but in the statistics,
+const STREAK: u64 = 0;
+/// in its thread's shard for the window of calls,
+const CALLS: u64 = 1 << 6;
+/// or there for the tick of the window of time.
+const TIME: u64 = 2 << 6;
+const LANE: u64 = 3 << 6;
+const SHIFT: u32 = 8;
+const GENERATION: u32 = 16;
+
+// A shard: the quick successes of one thread which the window does not know yet.
+//
+//   counting (1 bit) | generation (9) | tick (34) | count (20)
+//
+// A success is one compare-and-swap, which checks generation and tick and counts at once. Between
+// two failures only the number of successes matters, so a window that is told "so many successes,
+// then this failure" decides as if it had seen every single one. Zero is a parked shard, which
+// counts nothing.
+const COUNTING: u64 = 1 << 63;
+const COUNT: u64 = (1 << 20) - 1;
+const TICK_AT: u32 = 20;
+const TICK: u64 = (1 << 34) - 1;
+const PARKED: u64 = 0;
+
+/// The shard word of a generation and a tick, with nothing counted.
+#[inline]
+const fn shard(generation: u64, tick: u64) -> u64 {
+    COUNTING | (generation & 0x1ff) << 54 | (tick & TICK) << TICK_AT
+}
+
+/// The whole tick of a shard word, seen at `tick`: the nearest one that ends in the same bits.
+const fn tick_of(word: u64, tick: u64) -> u64 {
+    let back = tick.wrapping_sub(word >> TICK_AT) & TICK;
+    if back <= TICK / 2 {
+        tick.saturating_sub(back)
+    } else {
+        tick + (TICK + 1 - back)
+    }
+}
+
+/// A circuit breaker at work.
+///
+/// ```
+/// use resilient_core::{
+///     CircuitBreaker, CircuitBreakerPolicy, CircuitBreakerState, Frame, LivePolicy, Verdict,
+/// };
+///
+/// let policy = CircuitBreakerPolicy::new().failure_threshold(2).checked();
+/// let breaker = CircuitBreaker::new("pricing", &policy);
+/// for _ in 0..2 {
+///     let frame = Frame::new();
+///     let mut permit = breaker.admit(&frame).expect("it is closed");
+///     permit.settle(Verdict::Failure);
+/// }
+/// assert_eq!(breaker.state(), CircuitBreakerState::Open);
+///
+/// let frame = Frame::new();
+/// let rejected = breaker.admit(&frame).expect_err("it is open");
+/// assert!(rejected.retry_after().is_some());
+///
+/// breaker.reset("the gateway is back");
+/// assert!(breaker.admit(&frame).is_ok());
+/// ```
+#[derive(Debug)]
+pub struct CircuitBreaker {
+    head: Padded<Head>,
+    slots: [Padded<Slot>; SLOTS],
+    locked: Mutex<Locked>,
+}
+
+/// What every call reads and only transitions write.
+#[derive(Debug)]
+struct Head {
+    control: AtomicU64,
+    /// While it is open, forced open or disabled: when that ends.
+    until: AtomicU64,
+    slow_call: AtomicU64,
+    count_rejections: AtomicBool,
+    name: &'static str,
+}
+
+/// What the owner of one slot writes.
+#[derive(Debug, Default)]
+struct Slot {
+    shard: AtomicU64,
+    /// Successes that no window wants to know of.
+    successes: AtomicU64,
+    rejected: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Locked {
+    state: State,
+    enabled: bool,
+    /// How many successes of each shard the state knows already.
+    seen: [u64; SLOTS],
+    /// True while all shards are parked.
+    parked: bool,
+    reports: VecDeque<Transition>,
+    /// True while a thread reports transitions: it takes along what others add.
+    delivering: bool,
+}
+
+impl CircuitBreaker {
+    /// The name of the policy.
+    pub fn name(&self) -> &'static str {
+        self.head.0.name
+    }
+
+    /// Lets a call in, or refuses it.
+    ///
+    /// The permit is settled with what the call came to. One that is dropped unsettled looks at
+    /// `frame` to see whether the body failed, or whether the call was given up.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected::CircuitOpen`] while it is open, or half-open with all places taken;
+    /// [`Rejected::ForcedOpen`] while somebody has it refuse all calls.
+    #[inline]
+    pub fn admit<'a>(&'a self, frame: &'a Frame) -> Result<CircuitBreakerPermit<'a>, Rejected> {
+        let control = self.head.0.control.load(Ordering::Acquire);
+        let (generation, stamp) = if control & (KIND | TIMED) <= BUSY {
+            (control >> GENERATION, 0)
+        } else {
+            self.admit_otherwise(control)?
+        };
+        Ok(CircuitBreakerPermit {
+            breaker: self,
+            frame,
+            generation,
+            stamp,
+        })
+    }
+
+    #[inline(never)]
+    fn admit_otherwise(&self, control: u64) -> Result<(u64, u64), Rejected> {
+        let generation = control >> GENERATION;
+        match control & KIND {
+            OFF => return Ok((RELEASED, 0)),
+            QUIET | BUSY => return Ok((generation, now())),
+            DISABLED if self.head.0.until.load(Ordering::Relaxed) == NEVER => {
+                return Ok((generation, 0));
+            }
+            FORCED_OPEN if self.head.0.until.load(Ordering::Relaxed) == NEVER => {
+                return Err(self.refuse(Admission::ForcedOpen));
+            }
+            _ => {}
+        }
+        let now = now();
+        let ends = self.head.0.until.load(Ordering::Relaxed);
+        match control & KIND {
+            OPEN if now < ends => Err(self.refuse(Admission::Open(ends - now))),
+            FORCED_OPEN if now < ends => Err(self.refuse(Admission::ForcedOpen)),
+            DISABLED if now < ends => Ok((generation, 0)),
+            _ => self.admit_locked(now),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn admit_locked(&self, now: Nanos) -> Result<(u64, u64), Rejected> {
+        let (admission, generation, timed) = self.locked(now, false, |locked| {
+            let admission = locked.state.admit(now);
+            let timed = locked.state.rules().slow.is_some();
+            (admission, locked.state.generation(), timed)
+        });
+        match admission {
+            Admission::Free => Ok((generation, if timed { now } else { 0 })),
+            Admission::Probe(number) => Ok((generation, number)),
+            refused => Err(self.refuse(refused)),
+        }
+    }
+
+    fn refuse(&self, refused: Admission) -> Rejected {
+        let slot = slot();
+        bump(&self.slots[slot].0.rejected, slot);
+        let rejected = match refused {
+            Admission::Open(wait) => {
+                Rejected::circuit_open(self.name(), Duration::from_nanos(wait))
+            }
+            _ => Rejected::forced_open(self.name()),
+        };
+        emit_rejected(CircuitBreakerPolicy::KIND, rejected);
+        rejected
+    }
+
+    #[inline]
+    fn succeed(&self, generation: u64, stamp: u64) {
+        let control = self.head.0.control.load(Ordering::Acquire);
+        // Nothing but lane and shift is left if it is quiet, untimed and of this generation.
+        match control ^ generation << GENERATION {
+            STREAK => {
+                let slot = slot();
+                bump(&self.slots[slot].0.successes, slot);
+            }
+            CALLS if self.count(shard(generation, 0)) => {}
+            rest if rest >> GENERATION == 0
+                && rest & (KIND | TIMED | LANE) == TIME
+                && self.count(shard(generation, now() >> (rest >> SHIFT))) => {}
+            _ => self.succeed_otherwise(control, generation, stamp),
+        }
+    }
+
+    /// Counts a success in this thread's shard, if that still counts for what `expected` says.
+    #[inline]
+    fn count(&self, expected: u64) -> bool {
+        let shard = &self.slots[slot()].0.shard;
+        let mut word = shard.load(Ordering::Relaxed);
+        while word & !COUNT == expected && word & COUNT != COUNT {
+            match shard.compare_exchange_weak(word, word + 1, Ordering::Release, Ordering::Relaxed)
+            {
+                Ok(_) => return true,
+                Err(changed) => word = changed,
+            }
+        }
+        false
+    }
+
+    #[inline(never)]
+    fn succeed_otherwise(&self, control: u64, generation: u64, stamp: u64) {
+        if control >> GENERATION == generation {
+            match control & (KIND | TIMED | LANE) {
+                quiet if quiet & (KIND | TIMED) == TIMED => {
+                    let now = now();
+                    let tick = match quiet & LANE {
+                        TIME => now >> ((control >> SHIFT) & 0xff),
+                        _ => 0,
+                    };
+                    if !self.is_slow(stamp, now) && self.count(shard(generation, tick)) {
+                        return;
+                    }
+                }
+                disabled
+                    if disabled & KIND == DISABLED
+                        && self.head.0.until.load(Ordering::Relaxed) == NEVER =>
+                {
+                    let slot = slot();
+                    bump(&self.slots[slot].0.successes, slot);
+                    return;
+                }
+                _ => {}
+            }
+        }
+        self.settle(generation, stamp, Outcome::Success);
+    }
+
+    fn is_slow(&self, stamp: u64, now: Nanos) -> bool {
+        stamp != 0 && now.saturating_sub(stamp) >= self.head.0.slow_call.load(Ordering::Relaxed)
+    }
+
+    #[inline(never)]
+    fn settle(&self, generation: u64, stamp: u64, outcome: Outcome) {
+        let now = now();
+        let slow = self.is_slow(stamp, now);
+        let judges = matches!(outcome, Outcome::Success | Outcome::Failure);
+        self.locked(now, judges, |locked| {
+            // Half-open, the stamp is the number of the probe, and no call is slow.
+            locked.state.settle(generation, stamp, outcome, slow, now);
+        });
+    }
+
+    fn settle_rejected(&self, generation: u64, stamp: u64, rejected: Rejected) {
+        let counts = self.head.0.count_rejections.load(Ordering::Relaxed);
+        let outcome = if counts || matches!(rejected, Rejected::TimedOut(_)) {
+            Outcome::Failure
+        } else {
+            Outcome::Ignored
+        };
+        self.settle(generation, stamp, outcome);
+    }
+
+    /// Changes the state under the lock, makes that visible, and reports it afterwards.
+    ///
+    /// `judges` is whether `change` records a result, and so decides about what the window holds.
+    fn locked<R>(&self, now: Nanos, judges: bool, change: impl FnOnce(&mut Locked) -> R) -> R {
+        let mut locked = self.locked.lock();
+        let before = locked.state.generation();
+        self.collect(&mut locked, now, judges);
+        let answer = change(&mut locked);
+        self.publish(&mut locked, before, now);
+        self.report(locked);
+        answer
+    }
+
+    /// Tells the state of the successes in the shards: they all precede what comes next.
+    fn collect(&self, locked: &mut Locked, now: Nanos, judges: bool) {
+        if locked.parked {
+            return;
+        }
+        let Locked { state, seen, .. } = locked;
+        let tick = tick(state, now);
+        let fresh = shard(state.generation(), tick);
+        let own = slot();
+        for (index, (slot, seen)) in self.slots.iter().zip(seen).enumerate() {
+            let shard = &slot.0.shard;
+            let mut word = shard.load(Ordering::Acquire);
+            // The first success of a thread in a new tick comes here, since results that have
+            // left the window since may make it the one that opens. Only who judges may move the
+            // shard on: after a mere look the next success has still to be judged.
+            let moves = judges && index == own && word & !COUNT != fresh;
+            if moves || word & COUNT == COUNT {
+                word = shard.swap(fresh, Ordering::AcqRel);
+                state.quiet_successes((word & COUNT) - *seen, tick_of(word, tick));
+                *seen = 0;
+            } else if word & COUNT != *seen {
+                state.quiet_successes((word & COUNT) - *seen, tick_of(word, tick));
+                *seen = word & COUNT;
+            }
+        }
+    }
+
+    /// Has the shards count for the present generation, or parks them.
+    fn sweep(&self, locked: &mut Locked, generation: u64, count: bool, now: Nanos) {
+        let tick = tick(&locked.state, now);
+        let fresh = if count {
+            shard(locked.state.generation(), tick)
+        } else {
+            PARKED
+        };
+        for (slot, seen) in self.slots.iter().zip(&mut locked.seen) {
+            let word = slot.0.shard.swap(fresh, Ordering::AcqRel);
+            // What was counted since the shards were collected.
+            let more = (word & COUNT) - *seen;
+            locked
+                .state
+                .successes(generation, more, tick_of(word, tick), now);
+            *seen = 0;
+        }
+        locked.parked = !count;
+    }
+
+    /// Makes visible what was decided since the generation was `before`.
+    fn publish(&self, locked: &mut Locked, before: u64, now: Nanos) {
+        let counts = locked.state.window().is_some() && locked.state.is_quiet();
+        let renewed = locked.state.generation() != before && !locked.parked;
+        if renewed || locked.parked == counts {
+            self.sweep(locked, before, counts, now);
+        }
+        let state = &locked.state;
+        let head = &self.head.0;
+        let kind = match state.phase() {
+            _ if !locked.enabled => OFF,
+            Phase::Closed if !locked.parked => QUIET,
+            Phase::Closed if state.window().is_none() && state.is_quiet() => QUIET,
+            Phase::Closed => BUSY,
+            Phase::HalfOpen { .. } => HALF_OPEN,
+            Phase::Open { until } => {
+                head.until.store(*until, Ordering::Relaxed);
+                OPEN
+            }
+            Phase::ForcedOpen { until, .. } => {
+                head.until.store(*until, Ordering::Relaxed);
+                FORCED_OPEN
+            }
+            Phase::Disabled { until, .. } => {
+                head.until.store(*until, Ordering::Relaxed);
+                DISABLED
+            }
+        };
+        let timed = if state.rules().slow.is_some() {
+            TIMED
+        } else {
+            0
+        };
+        let lane = match state.window() {
+            None => STREAK,
+            Some(Window::Calls(_)) => CALLS,
+            Some(Window::Time(window)) => TIME | u64::from(window.shift()) << SHIFT,
+        };
+        let control = state.generation() << GENERATION | lane | timed | kind;
+        if head.control.load(Ordering::Relaxed) != control {
+            head.control.store(control, Ordering::Release);
+        }
+    }
+
+    /// Reports transitions in order, with no lock held: subscribers are the user's code.
+    fn report(&self, mut locked: MutexGuard<'_, Locked>) {
+        let Locked { state, reports, .. } = &mut *locked;
+        if state.has_moved() {
+            reports.extend(state.take_transitions());
+        }
+        if !reports.is_empty() && !locked.delivering {
+            locked.delivering = true;
+            drop(locked);
+            self.deliver();
+        }
+    }
+
+    #[cold]
+    fn deliver(&self) {
+        /// Lets the next one report if a subscriber panics.
+        struct Delivering<'a> {
+            breaker: &'a CircuitBreaker,
+            unfinished: bool,
+        }
+
+        impl Drop for Delivering<'_> {
+            fn drop(&mut self) {
+                if self.unfinished {
+                    self.breaker.locked.lock().delivering = false;
+                }
+            }
+        }
+
+        let mut delivering = Delivering {
+            breaker: self,
+            unfinished: true,
+        };
+        loop {
+            let transition = {
+                let mut locked = self.locked.lock();
+                let Some(transition) = locked.reports.pop_front() else {
+                    locked.delivering = false;
+                    delivering.unfinished = false;
+                    return;
+                };
+                transition
+            };
+            emit(
+                CircuitBreakerPolicy::KIND,
+                self.name(),
+                What::Transition {
+                    from: transition.from.as_str(),
+                    to: transition.to.as_str(),
+                    reason: transition.cause.to_string(),
+                },
+            );
+        }
+    }
+
+    /// The state it is in now, also if no call has come since it should have changed.
+    pub fn state(&self) -> CircuitBreakerState {
+        let head = &self.head.0;
+        match head.control.load(Ordering::Acquire) & KIND {
+            QUIET | BUSY => CircuitBreakerState::Closed,
+            HALF_OPEN => CircuitBreakerState::HalfOpen,
+            OFF => CircuitBreakerState::Disabled,
+            _ => {
+                let now = now();
+                self.locked(now, false, |locked| {
+                    locked.state.look(now);
+                    if locked.enabled {
+                        locked.state.kind()
+                    } else {
+                        CircuitBreakerState::Disabled
+                    }
+                })
+            }
+        }
+    }
+
+    /// Refuses all calls with [`Rejected::ForcedOpen`], from the next one on, until the override
+    /// ends or [`reset`](Self::reset) takes it back; then it is closed with an empty window.
+    ///
+    /// ```
+    /// use resilient_core::{CircuitBreaker, CircuitBreakerPolicy, Frame, LivePolicy, Override};
+    /// use std::time::Duration;
+    ///
+    /// let breaker = CircuitBreaker::new("pricing", &CircuitBreakerPolicy::new());
+    /// let drill = Override::because("a drill").by("ana").lasting(Duration::from_secs(600));
+    /// breaker.force_open(drill);
+    /// assert!(breaker.admit(&Frame::new()).is_err());
+    ///
+    /// breaker.reset("the drill is over");
+    /// assert!(breaker.admit(&Frame::new()).is_ok());
+    /// ```
+    pub fn force_open(&self, reason: impl Into<Override>) {
+        let (by_hand, now) = (reason.into(), now());
+        self.locked(now, false, |locked| locked.state.force_open(by_hand, now));
+    }
+
+    /// Lets all calls through, from the next one on, until the override ends or
+    /// [`reset`](Self::reset) takes it back; then it is closed with an empty window.
+    ///
+    /// Results are counted in the statistics and decide nothing.
+    pub fn disable(&self, reason: impl Into<Override>) {
+        let (by_hand, now) = (reason.into(), now());
+        self.locked(now, false, |locked| locked.state.disable(by_hand, now));
+    }
+
+    /// Closes it with an empty window, from the next call on, whatever state it is in.
+    ///
+    /// Statistics stay. An end of the override means nothing here.
+    pub fn reset(&self, reason: impl Into<Override>) {
+        let (by_hand, now) = (reason.into(), now());
+        self.locked(now, false, |locked| locked.state.reset(by_hand, now));
+    }
+}
+
+/// The tick of the window at `now`, if it has one.
+fn tick(state: &State, now: Nanos) -> u64 {
+    match state.window() {
+        Some(Window::Time(window)) => window.tick(now),
+        _ => 0,
+    }
+}
+
+impl LivePolicy for CircuitBreaker {
+    type Policy = CircuitBreakerPolicy;
+
+    fn new(name: &'static str, policy: &CircuitBreakerPolicy) -> Self {
+        let now = now();
+        let breaker = Self {
+            head: Padded(Head {
+                control: AtomicU64::new(0),
+                until: AtomicU64::new(NEVER),
+                slow_call: AtomicU64::new(NEVER),
+                count_rejections: AtomicBool::new(false),
+                name,
+            }),
+            slots: Default::default(),
+            locked: Mutex::new(Locked {
+                state: State::new(Rules::of(policy), now),
+                enabled: true,
+                seen: [0; SLOTS],
+                parked: true,
+                reports: VecDeque::new(),
+                delivering: false,
+            }),
+        };
+        breaker.reconfigure(policy);
+        breaker
+    }
+
+    fn reconfigure(&self, policy: &CircuitBreakerPolicy) {
+        let now = now();
+        let settings = CircuitBreakerSettings::of(policy);
+        let rules = Rules::of(policy);
+        self.locked(now, false, |locked| {
+            let generation = locked.state.generation();
+            // The shards count for the window as it was.
+            if !locked.parked {
+                self.sweep(locked, generation, false, now);
+            }
+            locked.enabled = settings.enabled;
+            locked.state.reconfigure(rules, now);
+            let slow_call = rules.slow.map_or(NEVER, |(slow_call, _)| slow_call);
+            self.head.0.slow_call.store(slow_call, Ordering::Relaxed);
+            let counts = settings.count_rejections;
+            self.head
+                .0
+                .count_rejections
+                .store(counts, Ordering::Relaxed);
+        });
+    }
+
+    fn snapshot(&self) -> LiveSnapshot {
+        LiveSnapshot::CircuitBreaker(self.snapshot())
+    }
+}
+
+// ---- Snapshot
+
+pub use snapshot::{
+    CircuitBreakerCounts, CircuitBreakerOverride, CircuitBreakerSnapshot, CircuitBreakerWindow,
+    TimeInStates,
+};
+
+// ---- Tests
+
+#[cfg(test)]
+mod tests;

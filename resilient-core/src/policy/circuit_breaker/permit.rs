@@ -1,0 +1,55 @@
+//! What a call holds while a circuit breaker has let it in.
+
+use super::CircuitBreaker;
+use crate::frame::Frame;
+use crate::outcome::{Outcome, Verdict};
+
+/// A permit's generation when it holds nothing (any more).
+pub(super) const RELEASED: u64 = u64::MAX;
+
+/// One admission of a circuit breaker, settled exactly once: with a verdict, or by being dropped.
+#[derive(Debug)]
+#[must_use = "a permit that is dropped at once counts as an abandoned call"]
+pub struct CircuitBreakerPermit<'a> {
+    pub(super) breaker: &'a CircuitBreaker,
+    pub(super) frame: &'a Frame,
+    /// The generation that admitted the call. No flag beside it: a permit is written once and
+    /// settled in place, and a single byte written before it is moved would stall the move.
+    pub(super) generation: u64,
+    /// The number of the probe, if that generation was half-open; else when the call was admitted,
+    /// if anybody wants to know whether it was slow.
+    pub(super) stamp: u64,
+}
+
+impl CircuitBreakerPermit<'_> {
+    /// Settles the admission with what the call came to.
+    ///
+    /// A refusal from further in is ignored unless `count_rejections` is set, and a call that was
+    /// cut off is a failure. A second verdict changes nothing.
+    #[inline]
+    pub fn settle(&mut self, verdict: Verdict) {
+        let generation = std::mem::replace(&mut self.generation, RELEASED);
+        if generation == RELEASED {
+            return;
+        }
+        let (breaker, stamp) = (self.breaker, self.stamp);
+        match verdict {
+            Verdict::Success | Verdict::NoFailure => breaker.succeed(generation, stamp),
+            Verdict::Failure => breaker.settle(generation, stamp, Outcome::Failure),
+            Verdict::Ignored => breaker.settle(generation, stamp, Outcome::Ignored),
+            Verdict::Rejected { rejected, .. } => {
+                breaker.settle_rejected(generation, stamp, rejected);
+            }
+        }
+    }
+}
+
+impl Drop for CircuitBreakerPermit<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.generation != RELEASED {
+            let outcome = self.frame.ending();
+            self.breaker.settle(self.generation, self.stamp, outcome);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The settings of a circuit breaker as its machine uses them.
+
+use super::settings::{CircuitBreakerPolicy, CircuitBreakerSettings};
+use crate::setting::Share;
+use crate::time::{Nanos, nanos};
+use crate::window::{CallWindow, TimeWindow, Window};
+
+/// What counts as too many failures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FailureRule {
+    /// So many without a success between them.
+    InARow(u32),
+    /// So many in the window.
+    Among(u32),
+    /// Such a share of the window.
+    Rate(Share),
+}
+
+/// Which results are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WindowRule {
+    None,
+    Calls(u32),
+    Time(Nanos),
+}
+
+impl WindowRule {
+    pub(super) fn window(self, with_slow: bool) -> Option<Window> {
+        match self {
+            Self::None => None,
+            Self::Calls(length) => Some(Window::Calls(CallWindow::new(length, with_slow))),
+            Self::Time(length) => Some(Window::Time(TimeWindow::new(length))),
+        }
+    }
+}
+
+/// The settings as the machine uses them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rules {
+    pub(super) failures: FailureRule,
+    /// How long a slow call takes, and which share of slow calls is too much.
+    pub(super) slow: Option<(Nanos, Share)>,
+    pub(super) window: WindowRule,
+    /// Below so many calls in the window no rate is judged.
+    pub(super) min_calls: u64,
+    pub(super) open_for: Nanos,
+    pub(super) half_open_calls: u32,
+    pub(super) half_open_for: Nanos,
+    pub(super) success_threshold: u32,
+}
+
+impl Rules {
+    pub(super) fn of(written: &CircuitBreakerPolicy) -> Self {
+        let settings = CircuitBreakerSettings::of(written);
+        let window = match (written.window_time, settings.window) {
+            (Some(length), _) => WindowRule::Time(nanos(length)),
+            (None, Some(length)) => WindowRule::Calls(length),
+            (None, None) => WindowRule::None,
+        };
+        // More than a window of calls can hold would never be reached.
+        let most = match window {
+            WindowRule::Calls(length) => length,
+            _ => u32::MAX,
+        };
+        let threshold = settings.failure_threshold.unwrap_or(1);
+        Self {
+            failures: match written.failure_rate {
+                Some(rate) => FailureRule::Rate(rate),
+                None if written.window.or(written.window_time.map(|_| 1)).is_some() => {
+                    FailureRule::Among(threshold.min(most))
+                }
+                None => FailureRule::InARow(threshold),
+            },
+            slow: settings
+                .slow_call
+                .zip(settings.slow_call_rate)
+                .map(|(slow_call, rate)| (nanos(slow_call), rate)),
+            window,
+            min_calls: settings.min_calls.unwrap_or(1).min(most).into(),
+            open_for: nanos(settings.open_for),
+            half_open_calls: settings.half_open_calls,
+            half_open_for: nanos(settings.half_open_for),
+            success_threshold: settings.success_threshold,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! What can be seen of a circuit breaker.
+
+use super::rules::FailureRule;
+use super::state::{Phase, State};
+use super::{CircuitBreaker, CircuitBreakerState};
+use crate::policy::Show;
+use crate::setting::{Override, Share};
+use crate::sync::Ordering;
+use crate::time::{NEVER, Nanos, now, until};
+use std::time::Duration;
+
+/// What can be seen of a circuit breaker at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct CircuitBreakerSnapshot {
+    /// The state it is in.
+    pub state: CircuitBreakerState,
+    /// How long ago it came into that state; `None` if its settings switch it off.
+    pub since: Option<Duration>,
+    /// The rule and the numbers, or the reason somebody gave, for which it left `closed`; `None`
+    /// while it is closed.
+    pub why: Option<String>,
+    /// How long until the next probe is let through, at the latest: zero if half-open has a free
+    /// place, `None` if no probe is to be expected.
+    pub next_probe_in: Option<Duration>,
+    /// How many probes are inside; `None` unless it is half-open.
+    pub probes_inside: Option<u32>,
+    /// How many probes have succeeded so far; `None` unless it is half-open.
+    pub probes_succeeded: Option<u32>,
+    /// How many failures there were since the last success; `None` unless that is the rule.
+    pub failures_in_a_row: Option<u32>,
+    /// The newest results, until it closes again those for which it opened; `None` if only failures
+    /// in a row are counted.
+    pub window: Option<CircuitBreakerWindow>,
+    /// All calls since the program started.
+    pub counts: CircuitBreakerCounts,
+    /// How long it was in each state.
+    pub time_in: TimeInStates,
+    /// Who steers it by hand, and why; `None` if nobody does.
+    pub overridden: Option<CircuitBreakerOverride>,
+}
+
+/// The newest results of a circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct CircuitBreakerWindow {
+    /// How many there are.
+    pub calls: u64,
+    /// How many of them failed.
+    pub failures: u64,
+    /// How many of them were slow; `None` if nobody asked what slow is.
+    pub slow: Option<u64>,
+    /// The share that failed; `None` below `min_calls`.
+    pub failure_rate: Option<Share>,
+    /// The share that was slow; `None` below `min_calls`, and if nobody asked what slow is.
+    pub slow_call_rate: Option<Share>,
+}
+
+/// What became of the calls of a circuit breaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct CircuitBreakerCounts {
+    /// The callee answered.
+    pub success: u64,
+    /// The callee failed, panicked, or did not answer in time.
+    pub failure: u64,
+    /// The call said nothing about the callee.
+    pub ignored: u64,
+    /// The caller dropped the call.
+    pub abandoned: u64,
+    /// The breaker refused the call.
+    pub rejected: u64,
+    /// How many of the results above came too late to decide anything.
+    pub late: u64,
+    /// How often its rules opened it.
+    pub opened: u64,
+}
+
+/// How long a circuit breaker was in each state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct TimeInStates {
+    /// In `closed`.
+    pub closed: Duration,
+    /// In `open`.
+    pub open: Duration,
+    /// In `half_open`.
+    pub half_open: Duration,
+    /// In `forced_open`.
+    pub forced_open: Duration,
+    /// In `disabled`, by hand.
+    pub disabled: Duration,
+}
+
+/// Who steers a circuit breaker by hand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct CircuitBreakerOverride {
+    /// Why, who it is, and for how long.
+    pub by: Override,
+    /// How long until it ends by itself; `None` if somebody must take it back.
+    pub ends_in: Option<Duration>,
+}
+
+impl CircuitBreaker {
+    /// What can be seen of it now.
+    pub fn snapshot(&self) -> CircuitBreakerSnapshot {
+        let now = now();
+        let mut snapshot = self.locked(now, false, |locked| {
+            locked.state.look(now);
+            CircuitBreakerSnapshot::of(&locked.state, locked.enabled, now)
+        });
+        for slot in &self.slots {
+            snapshot.counts.success += slot.0.successes.load(Ordering::Relaxed);
+            snapshot.counts.rejected += slot.0.rejected.load(Ordering::Relaxed);
+        }
+        snapshot
+    }
+}
+
+impl CircuitBreakerSnapshot {
+    fn of(state: &State, enabled: bool, now: Nanos) -> Self {
+        let rules = state.rules();
+        let totals = state.totals();
+        let in_state = |state_asked| Duration::from_nanos(state.spent(state_asked, now));
+        let (by_hand, ends) = match state.phase() {
+            Phase::ForcedOpen { by_hand, until } | Phase::Disabled { by_hand, until } => {
+                (Some(by_hand), *until)
+            }
+            _ => (None, NEVER),
+        };
+        let probes_succeeded = match state.phase() {
+            Phase::HalfOpen { successes } => Some(*successes),
+            _ => None,
+        };
+        Self {
+            state: if enabled {
+                state.kind()
+            } else {
+                CircuitBreakerState::Disabled
+            },
+            since: enabled.then(|| until(now, state.since())),
+            why: if enabled {
+                state.why().map(ToString::to_string)
+            } else {
+                Some("enabled = false".to_owned())
+            },
+            next_probe_in: state
+                .next_probe_at()
+                .filter(|_| enabled)
+                .map(|at| until(at, now)),
+            probes_inside: probes_succeeded.and(u32::try_from(state.probes_inside()).ok()),
+            probes_succeeded,
+            failures_in_a_row: match rules.failures {
+                FailureRule::InARow(_) => Some(state.streak()),
+                _ => None,
+            },
+            window: state.window().map(|window| {
+                let counts = window.counts();
+                let judged = rules.slow.is_some() || matches!(rules.failures, FailureRule::Rate(_));
+                let enough = !judged || counts.calls >= rules.min_calls;
+                let rate = |part| counts.share(part).filter(|_| enough);
+                let slow = rules.slow.map(|_| counts.slow);
+                CircuitBreakerWindow {
+                    calls: counts.calls,
+                    failures: counts.failures,
+                    slow,
+                    failure_rate: rate(counts.failures),
+                    slow_call_rate: slow.and_then(rate),
+                }
+            }),
+            counts: CircuitBreakerCounts {
+                success: totals.success,
+                failure: totals.failure,
+                ignored: totals.ignored,
+                abandoned: totals.abandoned,
+                rejected: 0,
+                late: totals.late,
+                opened: totals.opened,
+            },
+            time_in: TimeInStates {
+                closed: in_state(CircuitBreakerState::Closed),
+                open: in_state(CircuitBreakerState::Open),
+                half_open: in_state(CircuitBreakerState::HalfOpen),
+                forced_open: in_state(CircuitBreakerState::ForcedOpen),
+                disabled: in_state(CircuitBreakerState::Disabled),
+            },
+            overridden: by_hand.map(|by| CircuitBreakerOverride {
+                by: by.clone(),
+                ends_in: (ends != NEVER).then(|| until(ends, now)),
+            }),
+        }
+    }
+}
+
+impl Show for CircuitBreakerSnapshot {
+    fn state(&self) -> String {
+        self.state.to_string()
+    }
+
+    fn note(&self) -> String {
+        self.why.clone().unwrap_or_default()
+    }
+
+    fn counts(&self) -> Vec<(&'static str, Option<u64>)> {
+        let counts = &self.counts;
+        vec![
+            ("success", Some(counts.success)),
+            ("failure", Some(counts.failure)),
+            ("ignored", Some(counts.ignored)),
+            ("abandoned", Some(counts.abandoned)),
+            ("rejected", Some(counts.rejected)),
+            ("late", Some(counts.late)),
+            ("opened", Some(counts.opened)),
+        ]
+    }
+}

@@ -1,0 +1,555 @@
+//! The pure machine of a circuit breaker: instants come in as values, and nothing else happens.
+
+use super::cause::Cause;
+use super::rules::{FailureRule, Rules, WindowRule};
+use crate::outcome::Outcome;
+use crate::setting::Override;
+use crate::time::{NEVER, Nanos, nanos};
+use crate::window::{Counts, Mark, Window};
+use std::collections::VecDeque;
+use std::fmt;
+
+/// The state of a circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum CircuitBreakerState {
+    /// Calls go through, and their results are watched.
+    Closed,
+    /// Calls are refused for a while.
+    Open,
+    /// A few calls go through, to see whether the callee is well again.
+    HalfOpen,
+    /// Somebody has it refuse all calls.
+    ForcedOpen,
+    /// Somebody has it let all calls through, or its settings say so.
+    Disabled,
+}
+
+impl CircuitBreakerState {
+    const ALL: [Self; 5] = [
+        Self::Closed,
+        Self::Open,
+        Self::HalfOpen,
+        Self::ForcedOpen,
+        Self::Disabled,
+    ];
+
+    /// A stable name for events and files, for example `half_open`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+            Self::ForcedOpen => "forced_open",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl fmt::Display for CircuitBreakerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A step from one state into another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Transition {
+    pub(super) from: CircuitBreakerState,
+    pub(super) to: CircuitBreakerState,
+    pub(super) cause: Cause,
+}
+
+/// A call that was let through half-open, and when it forfeits its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Probe {
+    number: u64,
+    deadline: Nanos,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    Closed,
+    Open { until: Nanos },
+    HalfOpen { successes: u32 },
+    ForcedOpen { by_hand: Override, until: Nanos },
+    Disabled { by_hand: Override, until: Nanos },
+}
+
+/// What the machine answers to a call that wants in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It may run.
+    Free,
+    /// It may run, as the probe of this number.
+    Probe(u64),
+    /// Not for so long.
+    Open(Nanos),
+    /// Not until somebody takes it back.
+    ForcedOpen,
+}
+
+/// Sums over the whole life of the breaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    pub(super) success: u64,
+    pub(super) failure: u64,
+    pub(super) ignored: u64,
+    pub(super) abandoned: u64,
+    pub(super) late: u64,
+    pub(super) opened: u64,
+}
+
+/// How many probes have their places reserved from the beginning.
+const RESERVED_PROBES: usize = 16;
+
+#[derive(Debug)]
+pub(super) struct State {
+    rules: Rules,
+    /// Counts up with every transition: what was admitted in an older one decides nothing.
+    generation: u64,
+    phase: Phase,
+    since: Nanos,
+    /// Failures without a success between them.
+    streak: u32,
+    window: Option<Window>,
+    /// Who is inside half-open, in the order of their deadlines.
+    probes: VecDeque<Probe>,
+    next_probe: u64,
+    why: Option<Cause>,
+    totals: Totals,
+    /// How long it was in each state before it came into the present one.
+    spent: [Nanos; CircuitBreakerState::ALL.len()],
+    transitions: Vec<Transition>,
+}
+
+impl State {
+    pub(super) fn new(rules: Rules, now: Nanos) -> Self {
+        Self {
+            rules,
+            generation: 1,
+            phase: Phase::Closed,
+            since: now,
+            streak: 0,
+            window: rules.window.window(rules.slow.is_some()),
+            probes: VecDeque::with_capacity(RESERVED_PROBES),
+            next_probe: 0,
+            why: None,
+            totals: Totals::default(),
+            spent: [0; CircuitBreakerState::ALL.len()],
+            transitions: Vec::new(),
+        }
+    }
+
+    // What it is.
+
+    pub(super) fn kind(&self) -> CircuitBreakerState {
+        match self.phase {
+            Phase::Closed => CircuitBreakerState::Closed,
+            Phase::Open { .. } => CircuitBreakerState::Open,
+            Phase::HalfOpen { .. } => CircuitBreakerState::HalfOpen,
+            Phase::ForcedOpen { .. } => CircuitBreakerState::ForcedOpen,
+            Phase::Disabled { .. } => CircuitBreakerState::Disabled,
+        }
+    }
+
+    pub(super) fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    pub(super) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    pub(super) fn phase(&self) -> &Phase {
+        &self.phase
+    }
+
+    pub(super) fn since(&self) -> Nanos {
+        self.since
+    }
+
+    pub(super) fn streak(&self) -> u32 {
+        self.streak
+    }
+
+    pub(super) fn window(&self) -> Option<&Window> {
+        self.window.as_ref()
+    }
+
+    pub(super) fn why(&self) -> Option<&Cause> {
+        self.why.as_ref()
+    }
+
+    pub(super) fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    pub(super) fn probes_inside(&self) -> usize {
+        self.probes.len()
+    }
+
+    /// How long it has been in `state`, up to now.
+    pub(super) fn spent(&self, state: CircuitBreakerState, now: Nanos) -> Nanos {
+        let running = if self.kind() == state {
+            now.saturating_sub(self.since)
+        } else {
+            0
+        };
+        self.spent[state as usize].saturating_add(running)
+    }
+
+    /// When the next probe is let through at the latest, if it is known.
+    pub(super) fn next_probe_at(&self) -> Option<Nanos> {
+        match self.phase {
+            Phase::Open { until } => Some(until),
+            Phase::HalfOpen { .. } if self.has_place() => Some(0),
+            Phase::HalfOpen { .. } => self.probes.front().map(|probe| probe.deadline),
+            _ => None,
+        }
+    }
+
+    /// True if a quick success, recorded now, could neither open it nor change more than a count.
+    pub(super) fn is_quiet(&self) -> bool {
+        if !matches!(self.phase, Phase::Closed) {
+            return false;
+        }
+        let counts = self.counts();
+        // Before there are enough calls, a success may be the one with which there are.
+        let enough = counts.calls >= self.rules.min_calls;
+        let failures_are_quiet = match self.rules.failures {
+            FailureRule::InARow(_) => self.streak == 0,
+            FailureRule::Among(_) => true,
+            FailureRule::Rate(_) => enough || counts.failures == 0,
+        };
+        failures_are_quiet
+            && (self.rules.slow.is_none() || enough || counts.slow == 0)
+            && self.tripped().is_none()
+    }
+
+    fn counts(&self) -> Counts {
+        self.window.as_ref().map(Window::counts).unwrap_or_default()
+    }
+
+    fn has_place(&self) -> bool {
+        self.probes.len() < self.rules.half_open_calls as usize
+    }
+
+    pub(super) fn has_moved(&self) -> bool {
+        !self.transitions.is_empty()
+    }
+
+    /// Takes out the transitions since the last time, in order.
+    pub(super) fn take_transitions(&mut self) -> std::vec::Drain<'_, Transition> {
+        self.transitions.drain(..)
+    }
+
+    // What happens to it.
+
+    /// Moves what time alone moves.
+    pub(super) fn look(&mut self, now: Nanos) {
+        match &self.phase {
+            Phase::Closed => {
+                if let Some(window) = &mut self.window {
+                    window.advance(now);
+                }
+            }
+            Phase::Open { until } if *until <= now => {
+                let until = *until;
+                let waited = Cause::Waited(until.saturating_sub(self.since));
+                self.go(Phase::HalfOpen { successes: 0 }, waited, until);
+                self.look(now);
+            }
+            Phase::HalfOpen { .. } => {
+                while self
+                    .probes
+                    .front()
+                    .is_some_and(|probe| probe.deadline <= now)
+                {
+                    self.probes.pop_front();
+                }
+            }
+            Phase::ForcedOpen { by_hand, until } | Phase::Disabled { by_hand, until }
+                if *until <= now =>
+            {
+                let (ended, until) = (Cause::OverrideEnded(by_hand.clone()), *until);
+                self.go(Phase::Closed, ended, until);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn admit(&mut self, now: Nanos) -> Admission {
+        self.look(now);
+        match self.phase {
+            Phase::Closed | Phase::Disabled { .. } => Admission::Free,
+            Phase::Open { until } => Admission::Open(until.saturating_sub(now)),
+            Phase::ForcedOpen { .. } => Admission::ForcedOpen,
+            Phase::HalfOpen { .. } if self.has_place() => {
+                let number = self.next_probe;
+                self.next_probe += 1;
+                // Deadlines stay in order although clocks are read before the lock is taken, and
+                // although the setting may have been changed.
+                let deadline = now.saturating_add(self.rules.half_open_for);
+                let at = self
+                    .probes
+                    .partition_point(|probe| probe.deadline <= deadline);
+                self.probes.insert(at, Probe { number, deadline });
+                Admission::Probe(number)
+            }
+            Phase::HalfOpen { .. } => {
+                let first = self.probes.front().map_or(now, |probe| probe.deadline);
+                Admission::Open(first.saturating_sub(now))
+            }
+        }
+    }
+
+    /// The result of a call that was admitted in `generation`, with `probe` if that was half-open.
+    pub(super) fn settle(
+        &mut self,
+        generation: u64,
+        probe: u64,
+        outcome: Outcome,
+        slow: bool,
+        now: Nanos,
+    ) {
+        self.look(now);
+        match outcome {
+            Outcome::Success => self.totals.success += 1,
+            Outcome::Failure => self.totals.failure += 1,
+            Outcome::Ignored => self.totals.ignored += 1,
+            Outcome::Abandoned => self.totals.abandoned += 1,
+        }
+        if generation != self.generation {
+            self.totals.late += 1;
+            return;
+        }
+        match self.phase {
+            Phase::Closed => match outcome {
+                Outcome::Success => self.record(
+                    Mark {
+                        failed: false,
+                        slow,
+                    },
+                    now,
+                ),
+                Outcome::Failure => self.record(Mark { failed: true, slow }, now),
+                Outcome::Ignored | Outcome::Abandoned => {}
+            },
+            Phase::HalfOpen { successes } => {
+                let place = self.probes.iter().position(|inside| inside.number == probe);
+                let Some(place) = place else {
+                    self.totals.late += 1;
+                    return;
+                };
+                self.probes.remove(place);
+                self.probed(outcome, successes, now);
+            }
+            // Nobody is admitted while it is open, and what runs while it is disabled is counted
+            // and decides nothing.
+            Phase::Open { .. } | Phase::ForcedOpen { .. } | Phase::Disabled { .. } => {}
+        }
+    }
+
+    fn record(&mut self, mark: Mark, now: Nanos) {
+        self.streak = if mark.failed {
+            self.streak.saturating_add(1)
+        } else {
+            0
+        };
+        if let Some(window) = &mut self.window {
+            window.push(mark, now);
+        }
+        if let Some(cause) = self.tripped() {
+            self.open(cause, now);
+        }
+    }
+
+    fn probed(&mut self, outcome: Outcome, successes: u32, now: Nanos) {
+        let threshold = self.rules.success_threshold;
+        match outcome {
+            Outcome::Success if successes + 1 >= threshold => {
+                let successes = successes + 1;
+                self.go(Phase::Closed, Cause::ProbesSucceeded { successes }, now);
+            }
+            Outcome::Success => {
+                self.phase = Phase::HalfOpen {
+                    successes: successes + 1,
+                };
+            }
+            Outcome::Failure => self.open(
+                Cause::ProbeFailed {
+                    successes,
+                    threshold,
+                },
+                now,
+            ),
+            Outcome::Ignored | Outcome::Abandoned => {}
+        }
+    }
+
+    /// Why the results that are recorded ought to open it, if they ought to.
+    fn tripped(&self) -> Option<Cause> {
+        let counts = self.counts();
+        let within = self.rules.window;
+        let enough = counts.calls >= self.rules.min_calls;
+        match self.rules.failures {
+            FailureRule::InARow(threshold) if self.streak >= threshold => {
+                return Some(Cause::FailuresInARow {
+                    failures: self.streak,
+                    threshold,
+                });
+            }
+            FailureRule::Among(threshold) if counts.failures >= threshold.into() => {
+                return Some(Cause::FailuresAmong {
+                    counts,
+                    threshold,
+                    within,
+                });
+            }
+            FailureRule::Rate(limit) if enough && counts.reached(limit, counts.failures) => {
+                return Some(Cause::FailureRate {
+                    counts,
+                    limit,
+                    within,
+                });
+            }
+            _ => {}
+        }
+        match self.rules.slow {
+            Some((slow_call, limit)) if enough && counts.reached(limit, counts.slow) => {
+                Some(Cause::SlowCallRate {
+                    counts,
+                    limit,
+                    slow_call,
+                    within,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Quick successes of this generation, of which none can change more than a count.
+    pub(super) fn quiet_successes(&mut self, calls: u64, tick: u64) {
+        self.totals.success += calls;
+        if let Some(window) = &mut self.window {
+            window.push_successes(calls, tick);
+        }
+    }
+
+    /// Quick successes that were admitted in `generation`, of which each may be the one that opens
+    /// it.
+    pub(super) fn successes(&mut self, generation: u64, mut calls: u64, tick: u64, now: Nanos) {
+        while calls > 0 && generation == self.generation && !self.is_quiet() {
+            calls -= 1;
+            self.streak = 0;
+            self.quiet_successes(1, tick);
+            if let Some(cause) = self.tripped() {
+                self.open(cause, now);
+            }
+        }
+        if generation == self.generation {
+            self.quiet_successes(calls, tick);
+        } else {
+            self.totals.success += calls;
+            self.totals.late += calls;
+        }
+    }
+
+    pub(super) fn force_open(&mut self, by_hand: Override, now: Nanos) {
+        let until = end(&by_hand, now);
+        let cause = Cause::ByHand(by_hand.clone());
+        self.steer(Phase::ForcedOpen { by_hand, until }, cause, now);
+    }
+
+    pub(super) fn disable(&mut self, by_hand: Override, now: Nanos) {
+        let until = end(&by_hand, now);
+        let cause = Cause::ByHand(by_hand.clone());
+        self.steer(Phase::Disabled { by_hand, until }, cause, now);
+    }
+
+    pub(super) fn reset(&mut self, by_hand: Override, now: Nanos) {
+        self.steer(Phase::Closed, Cause::ByHand(by_hand), now);
+    }
+
+    fn steer(&mut self, phase: Phase, cause: Cause, now: Nanos) {
+        self.look(now);
+        self.go(phase, cause, now);
+    }
+
+    /// Takes over other rules; its state, its totals and the newest results of one rule stay.
+    pub(super) fn reconfigure(&mut self, rules: Rules, now: Nanos) {
+        use std::mem::discriminant;
+        self.look(now);
+        let before = std::mem::replace(&mut self.rules, rules);
+        let same_rule = discriminant(&before.failures) == discriminant(&rules.failures);
+        if !same_rule {
+            self.streak = 0;
+        }
+        let with_slow = rules.slow.is_some();
+        self.window = match (&self.window, rules.window) {
+            (window, same) if same_rule && same == before.window && before.slow == rules.slow => {
+                window.clone()
+            }
+            (Some(Window::Calls(window)), WindowRule::Calls(length)) if same_rule => {
+                Some(Window::Calls(window.resized(length, with_slow)))
+            }
+            (Some(Window::Time(window)), WindowRule::Time(length)) if same_rule => {
+                Some(Window::Time(window.resized(length)))
+            }
+            _ => rules.window.window(with_slow),
+        };
+        if let Phase::Open { until } = &mut self.phase
+            && before.open_for != rules.open_for
+        {
+            *until = self.since.saturating_add(rules.open_for);
+        }
+        self.look(now);
+    }
+
+    fn open(&mut self, cause: Cause, now: Nanos) {
+        let until = now.saturating_add(self.rules.open_for);
+        self.totals.opened += 1;
+        self.go(Phase::Open { until }, cause, now);
+    }
+
+    fn go(&mut self, phase: Phase, cause: Cause, at: Nanos) {
+        let from = self.kind();
+        // Clocks are read before the lock is taken: another thread may have been here later.
+        let at = at.max(self.since);
+        self.spent[from as usize] += at - self.since;
+        self.since = at;
+        self.phase = phase;
+        self.generation += 1;
+        self.probes.clear();
+        let to = self.kind();
+        match to {
+            CircuitBreakerState::Closed => {
+                self.streak = 0;
+                if let Some(window) = &mut self.window {
+                    window.clear();
+                }
+                self.why = None;
+            }
+            CircuitBreakerState::ForcedOpen | CircuitBreakerState::Disabled => {
+                self.why = Some(cause.clone());
+            }
+            // It stays open for what opened it in the first place, however its probes go.
+            _ if from == CircuitBreakerState::Closed => self.why = Some(cause.clone()),
+            _ => {}
+        }
+        self.transitions.push(Transition { from, to, cause });
+    }
+}
+
+fn end(by_hand: &Override, now: Nanos) -> Nanos {
+    by_hand
+        .lasts()
+        .map_or(NEVER, |lasts| now.saturating_add(nanos(lasts)))
+}

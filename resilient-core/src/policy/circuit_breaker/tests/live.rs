@@ -1,0 +1,416 @@
+//! The live breaker in paused time, and among threads.
+
+use super::super::*;
+use super::Recorder;
+use crate::frame::cut;
+use crate::outcome::Verdict;
+use crate::setting::Share;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, Waker};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn breaker(policy: CircuitBreakerPolicy) -> CircuitBreaker {
+    CircuitBreaker::new("live", &policy.checked())
+}
+
+fn policy() -> CircuitBreakerPolicy {
+    CircuitBreakerPolicy::new()
+}
+
+fn call(breaker: &CircuitBreaker, verdict: Verdict) -> Result<(), Rejected> {
+    let frame = Frame::new();
+    breaker.admit(&frame)?.settle(verdict);
+    Ok(())
+}
+
+fn rejected(rejected: Rejected) -> Verdict {
+    Verdict::Rejected {
+        rejected,
+        when_rejected: None,
+    }
+}
+
+fn poll_once<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_names_the_breaker_and_the_exact_wait() {
+    let breaker = breaker(policy().failure_threshold(1).success_threshold(1));
+    call(&breaker, Verdict::Failure).expect("closed");
+    tokio::time::advance(SECOND).await;
+    let refused = call(&breaker, Verdict::Success).expect_err("open");
+    assert_eq!(refused, Rejected::circuit_open("live", 29 * SECOND));
+    tokio::time::advance(29 * SECOND).await;
+    call(&breaker, Verdict::Success).expect("a probe");
+    assert_eq!(breaker.state(), CircuitBreakerState::Closed);
+    assert_eq!(breaker.snapshot().counts.rejected, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_policy_further_in_refused_is_ignored_and_a_timeout_is_a_failure() {
+    let breaker = breaker(policy().failure_threshold(3));
+    for _ in 0..5 {
+        call(&breaker, rejected(Rejected::bulkhead_full("x"))).expect("closed");
+        call(&breaker, rejected(Rejected::no_time_left("x"))).expect("closed");
+    }
+    let cut_off = Rejected::timed_out("x", SECOND);
+    call(&breaker, rejected(cut_off)).expect("closed");
+    call(&breaker, rejected(cut_off)).expect("closed");
+    let counts = breaker.snapshot().counts;
+    assert_eq!((counts.ignored, counts.failure), (10, 2));
+    call(&breaker, rejected(cut_off)).expect("closed");
+    assert_eq!(breaker.state(), CircuitBreakerState::Open);
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_count_rejections_three_refusals_open_it_and_who_is_inside_ends_well() {
+    let breaker = breaker(policy().failure_threshold(3).count_rejections(true));
+    let frame = Frame::new();
+    let mut inside = breaker.admit(&frame).expect("closed");
+    let refusals = (0..5)
+        .filter(|_| call(&breaker, rejected(Rejected::bulkhead_full("x"))).is_err())
+        .count();
+    assert_eq!(refusals, 2);
+    inside.settle(Verdict::Success);
+    assert_eq!(breaker.snapshot().counts.success, 1);
+    assert_eq!(breaker.state(), CircuitBreakerState::Open);
+}
+
+#[test]
+fn a_dropped_permit_is_what_its_frame_says() {
+    let breaker = breaker(policy().failure_threshold(100));
+    let counts = || {
+        let counts = breaker.snapshot().counts;
+        (counts.failure, counts.abandoned)
+    };
+    let frame = Frame::new();
+    let permit = breaker.admit(&frame).expect("closed");
+    cut(|| drop(permit));
+    assert_eq!(counts(), (0, 1), "the call was waiting");
+
+    let mut body = pin!(frame.run(std::future::pending::<()>()));
+    assert!(poll_once(body.as_mut()).is_pending());
+    drop(breaker.admit(&frame).expect("closed"));
+    assert_eq!(counts(), (0, 2), "the caller dropped it");
+    let permit = breaker.admit(&frame).expect("closed");
+    cut(|| drop(permit));
+    assert_eq!(counts(), (1, 2), "a timeout cut it");
+
+    let panicking = async {
+        let frame = Frame::new();
+        let _permit = breaker.admit(&frame).expect("closed");
+        frame.run(async { panic!("boom") }).await;
+    };
+    assert!(catch_unwind(AssertUnwindSafe(|| poll_once(pin!(panicking)))).is_err());
+    assert_eq!(counts(), (2, 2), "the body panicked");
+}
+
+#[test]
+fn a_permit_is_settled_once() {
+    let breaker = breaker(policy());
+    let frame = Frame::new();
+    let mut permit = breaker.admit(&frame).expect("closed");
+    permit.settle(Verdict::Success);
+    permit.settle(Verdict::Failure);
+    drop(permit);
+    let counts = breaker.snapshot().counts;
+    assert_eq!(counts.success, 1);
+    assert_eq!((counts.failure, counts.abandoned), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_call_is_measured_from_its_admission() {
+    let slow = policy()
+        .failure_rate(Share::percent(100))
+        .window(2)
+        .slow_call(SECOND)
+        .slow_call_rate(Share::percent(100));
+    let breaker = breaker(slow);
+    let almost = Duration::from_nanos(999_999_999);
+    for length in [SECOND, almost, SECOND, SECOND] {
+        assert_eq!(breaker.state(), CircuitBreakerState::Closed);
+        let frame = Frame::new();
+        let mut permit = breaker.admit(&frame).expect("closed");
+        tokio::time::advance(length).await;
+        permit.settle(Verdict::Success);
+    }
+    assert_eq!(breaker.state(), CircuitBreakerState::Open);
+    let window = breaker.snapshot().window.expect("a window");
+    assert_eq!(
+        (window.slow, window.slow_call_rate),
+        (Some(2), Some(Share::percent(100)))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn switched_off_it_admits_all_and_remembers_what_it_knew() {
+    let on = policy().failure_threshold(1);
+    let breaker = breaker(on);
+    call(&breaker, Verdict::Failure).expect("closed");
+    breaker.reconfigure(&on.enabled(false));
+    assert_eq!(breaker.state(), CircuitBreakerState::Disabled);
+    call(&breaker, Verdict::Failure).expect("off");
+    let snapshot = breaker.snapshot();
+    assert_eq!(snapshot.state, CircuitBreakerState::Disabled);
+    assert_eq!(snapshot.why.as_deref(), Some("enabled = false"));
+    assert_eq!(
+        snapshot.counts.failure, 1,
+        "nothing is counted while it is off"
+    );
+    breaker.reconfigure(&on);
+    assert!(call(&breaker, Verdict::Success).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_settings_keep_what_the_shards_hold() {
+    let calls = |window| policy().failure_rate(Share::percent(50)).window(window);
+    let breaker = breaker(calls(10));
+    for _ in 0..6 {
+        call(&breaker, Verdict::Success).expect("closed");
+    }
+    breaker.reconfigure(&calls(4));
+    let window = breaker.snapshot().window.expect("a window");
+    assert_eq!((window.calls, window.failures), (4, 0));
+    let timed = policy()
+        .failure_rate(Share::percent(50))
+        .window_time(10 * SECOND);
+    for other in [timed, policy(), timed, calls(4)] {
+        breaker.reconfigure(&other);
+        let window = breaker.snapshot().window;
+        assert_eq!(window.map_or(0, |window| window.calls), 0);
+        call(&breaker, Verdict::Success).expect("closed");
+        let window = breaker.snapshot().window;
+        assert_eq!(window.map_or(1, |window| window.calls), 1);
+    }
+    assert_eq!(breaker.snapshot().counts.success, 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_without_traffic_tells_the_truth() {
+    let rated = policy().failure_rate(Share::percent(50)).window(4);
+    let breaker = breaker(rated);
+    let window = breaker.snapshot().window.expect("a window");
+    assert_eq!((window.calls, window.failure_rate), (0, None));
+    assert_eq!(window.slow, None);
+    for _ in 0..4 {
+        call(&breaker, Verdict::Failure).expect("closed");
+    }
+    tokio::time::advance(10 * SECOND).await;
+    let snapshot = breaker.snapshot();
+    assert_eq!(snapshot.state, CircuitBreakerState::Open);
+    assert_eq!(snapshot.since, Some(10 * SECOND));
+    assert_eq!(snapshot.next_probe_in, Some(20 * SECOND));
+    let why = "failure rate 100% of 4 calls reached 50%";
+    assert_eq!(snapshot.why.as_deref(), Some(why));
+    assert_eq!(
+        snapshot.window.expect("a window").failure_rate,
+        Some(Share::percent(100)),
+        "it shows for what it opened"
+    );
+    tokio::time::advance(25 * SECOND).await;
+    assert_eq!(breaker.state(), CircuitBreakerState::HalfOpen);
+    let snapshot = breaker.snapshot();
+    assert_eq!(snapshot.since, Some(5 * SECOND));
+    assert_eq!(snapshot.next_probe_in, Some(Duration::ZERO));
+    assert_eq!(snapshot.time_in.open, 30 * SECOND);
+    let drill = Override::because("a drill").by("ana").lasting(60 * SECOND);
+    breaker.disable(drill.clone());
+    tokio::time::advance(SECOND).await;
+    let overridden = breaker.snapshot().overridden.expect("by hand");
+    assert_eq!(
+        (overridden.by, overridden.ends_in),
+        (drill, Some(59 * SECOND))
+    );
+    tokio::time::advance(59 * SECOND).await;
+    call(&breaker, Verdict::Success).expect("closed");
+    let snapshot = breaker.snapshot();
+    assert_eq!(snapshot.state, CircuitBreakerState::Closed);
+    assert_eq!(snapshot.time_in.disabled, 60 * SECOND);
+    assert_eq!((snapshot.why, snapshot.overridden), (None, None));
+}
+
+#[test]
+fn a_subscriber_may_look_steer_and_panic_without_wedging_anything() {
+    static BREAKER: OnceLock<CircuitBreaker> = OnceLock::new();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let then = {
+        let calls = Arc::clone(&calls);
+        move || {
+            let breaker = BREAKER.get().expect("made below");
+            match calls.fetch_add(1, Ordering::Relaxed) {
+                0 => {
+                    assert_eq!(breaker.state(), CircuitBreakerState::Open, "it is visible");
+                    breaker.reset("from inside");
+                }
+                1 => panic!("a subscriber panics"),
+                _ => {}
+            }
+        }
+    };
+    let breaker = BREAKER.get_or_init(|| breaker(policy().failure_threshold(1)));
+    let (recorder, written) = Recorder::new(then);
+    tracing::subscriber::with_default(recorder, || {
+        let panicked = catch_unwind(AssertUnwindSafe(|| call(breaker, Verdict::Failure)));
+        assert!(panicked.is_err());
+        assert_eq!(breaker.state(), CircuitBreakerState::Closed);
+        breaker.force_open("a drill");
+    });
+    let written = written.lock().expect("nobody panics holding it");
+    assert_eq!(
+        *written,
+        [
+            "closed > open: 1 of the last 1 call failed (failure_threshold = 1)",
+            "open > closed: from inside",
+            "closed > forced_open: a drill",
+        ]
+    );
+}
+
+#[test]
+fn results_of_many_threads_add_up_exactly_through_all_states() {
+    const THREADS: u64 = 12;
+    const CALLS: u64 = 5_000;
+    let base = policy()
+        .open_for(Duration::from_micros(20))
+        .half_open_calls(2)
+        .success_threshold(3);
+    let rated = base.failure_rate(Share::percent(30)).min_calls(5);
+    let policies = [
+        base.failure_threshold(3),
+        base.failure_threshold(6).window(20),
+        rated.window(20),
+        rated.window_time(Duration::from_millis(1)),
+        rated.window(20).slow_call(Duration::from_micros(50)),
+    ];
+    for policy in policies {
+        let breaker = breaker(policy);
+        let refused = AtomicU64::new(0);
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (breaker, refused) = (&breaker, &refused);
+                scope.spawn(move || {
+                    for number in 0..CALLS {
+                        let frame = Frame::new();
+                        let Ok(mut permit) = breaker.admit(&frame) else {
+                            refused.fetch_add(1, Ordering::Relaxed);
+                            continue;
+                        };
+                        match number % 10 {
+                            _ if (number / 20 + thread) % 8 == 0 => permit.settle(Verdict::Failure),
+                            2 => drop(permit),
+                            3 => permit.settle(Verdict::Ignored),
+                            _ => permit.settle(Verdict::Success),
+                        }
+                    }
+                });
+            }
+        });
+        let counts = breaker.snapshot().counts;
+        let settled = counts.success + counts.failure + counts.ignored + counts.abandoned;
+        assert_eq!(counts.rejected, refused.into_inner(), "{policy:?}");
+        assert_eq!(settled + counts.rejected, THREADS * CALLS, "{policy:?}");
+        assert!(counts.opened > 0, "{policy:?}");
+    }
+}
+
+#[test]
+fn many_threads_never_have_more_probes_inside_than_allowed() {
+    let half_open = policy()
+        .failure_threshold(1)
+        .open_for(Duration::ZERO)
+        .half_open_calls(3)
+        .success_threshold(u32::MAX)
+        .half_open_for(Duration::from_secs(3600));
+    let breaker = breaker(half_open);
+    call(&breaker, Verdict::Failure).expect("closed");
+    let inside = AtomicUsize::new(0);
+    let admitted = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..12 {
+            scope.spawn(|| {
+                for number in 0..3_000 {
+                    let frame = Frame::new();
+                    let Ok(mut permit) = breaker.admit(&frame) else {
+                        continue;
+                    };
+                    assert!(inside.fetch_add(1, Ordering::SeqCst) < 3);
+                    admitted.fetch_add(1, Ordering::Relaxed);
+                    std::thread::yield_now();
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                    match number % 5 {
+                        0 => drop(permit),
+                        1 => permit.settle(Verdict::Ignored),
+                        _ => permit.settle(Verdict::Success),
+                    }
+                }
+            });
+        }
+    });
+    assert!(admitted.into_inner() > 100);
+    let snapshot = breaker.snapshot();
+    assert_eq!(snapshot.state, CircuitBreakerState::HalfOpen);
+    assert_eq!(snapshot.probes_inside, Some(0), "all places are free again");
+}
+
+#[test]
+fn a_success_and_a_failure_at_once_open_it_whichever_comes_first() {
+    let half = policy().failure_rate(Share::percent(50));
+    let policies = [
+        half.window(2),
+        half.window(64).min_calls(2),
+        half.window_time(Duration::from_secs(3600)).min_calls(2),
+    ];
+    let rounds: Vec<CircuitBreaker> = (0..3_000).map(|at| breaker(policies[at % 3])).collect();
+    let begin = std::sync::Barrier::new(2);
+    let play = |verdict| {
+        for breaker in &rounds {
+            begin.wait();
+            call(breaker, verdict).expect("closed");
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| play(Verdict::Success));
+        scope.spawn(|| play(Verdict::Failure));
+    });
+    for breaker in &rounds {
+        assert_eq!(breaker.state(), CircuitBreakerState::Open);
+    }
+}
+
+#[test]
+fn a_window_among_threads_holds_every_result() {
+    const THREADS: u64 = 12;
+    const CALLS: u64 = 5_000;
+    let wide = policy().failure_rate(Share::percent(100));
+    for policy in [
+        wide.window(1_000_000),
+        wide.window_time(Duration::from_secs(3600)),
+    ] {
+        let breaker = breaker(policy);
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| {
+                    for number in 0..CALLS {
+                        let verdict = match number % 10 {
+                            0 => Verdict::Failure,
+                            1 if number % 100 == 1 => {
+                                breaker.snapshot();
+                                Verdict::Success
+                            }
+                            _ => Verdict::Success,
+                        };
+                        call(&breaker, verdict).expect("closed");
+                    }
+                });
+            }
+        });
+        let window = breaker.snapshot().window.expect("a window");
+        assert_eq!(window.calls, THREADS * CALLS);
+        assert_eq!(window.failures, THREADS * CALLS / 10);
+    }
+}
