@@ -188,6 +188,12 @@ fn only_a_wait_that_ends_a_retry_after_makes_up_for_clocks_that_drift() {
         let decision = after_one_second(policy, verdict, Moment { drift, ..moment() });
         assert_eq!(decision, Decision::Again(expected * MILLI), "{verdict:?}");
     }
+    let at_once = after_one_second(
+        fixed(3, Duration::ZERO),
+        refused(Rejected::circuit_open("x", Duration::ZERO)),
+        Moment { drift, ..moment() },
+    );
+    assert_eq!(at_once, Decision::Again(0), "there is nothing to wait for");
 }
 
 #[test]
