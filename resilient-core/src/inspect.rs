@@ -1,8 +1,8 @@
 //! What can be seen of everything: snapshots, findings, explanations, and their texts for people.
 
-use crate::policy::{LiveSnapshot, Policy, RetryPolicy, TimeoutPolicy};
+use crate::policy::{LiveSnapshot, Policy, RetryPolicy, Timeout, TimeoutPolicy};
 use crate::registry::{AnyEntry, Conflict, Registry};
-use crate::setting::{Kind, Setting, Source, Span, Value};
+use crate::setting::{InvalidSetting, Kind, Setting, Source, Span, Value};
 use crate::site::{KnownLayer, KnownSite, known_site, known_sites};
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -43,6 +43,13 @@ impl Registry {
                     kind,
                     policy,
                     call_sites,
+                });
+            }
+            if let Some(invalid) = entry.invalid() {
+                findings.push(Finding::Invalid {
+                    kind,
+                    policy,
+                    invalid,
                 });
             }
             let conflicts = entry.conflicts().into_iter();
@@ -201,6 +208,16 @@ pub enum Finding {
         /// The functions that refer to it.
         call_sites: Vec<&'static str>,
     },
+    /// What attributes and code write under one name contradicts itself, although each of them
+    /// alone does not.
+    Invalid {
+        /// The kind of the policy.
+        kind: Kind,
+        /// Its name.
+        policy: &'static str,
+        /// The setting, and what is allowed.
+        invalid: InvalidSetting,
+    },
     /// Attributes write different values for one setting under one name.
     Conflict {
         /// The kind of the policy.
@@ -234,6 +251,14 @@ impl fmt::Display for Finding {
                      settings in an attribute or register them"
                 )
             }
+            Self::Invalid {
+                kind,
+                policy,
+                invalid,
+            } => write!(
+                f,
+                "{kind} `{policy}`: what is written in several places contradicts itself: {invalid}"
+            ),
             Self::Conflict {
                 kind,
                 policy,
@@ -336,9 +361,7 @@ fn longest(
     warnings: &mut Vec<String>,
 ) -> Option<Duration> {
     if layer.kind == TimeoutPolicy::KIND {
-        let limit = registry
-            .timeout(layer.policy)
-            .and_then(|timeout| timeout.duration());
+        let limit = registry.timeout(layer.policy).and_then(Timeout::duration);
         let Some(limit) = limit.filter(|_| !layer.is_per_call) else {
             return inner;
         };

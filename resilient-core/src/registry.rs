@@ -232,10 +232,6 @@ impl<P: Policy> Entry<P> {
         }
     }
 
-    pub(crate) fn live(&'static self) -> &'static P::Live {
-        &self.live
-    }
-
     /// The live policy, for a call site that is about to use it for the first time.
     pub(crate) fn first_use(&'static self) -> &'static P::Live {
         if !self.was_used.swap(true, Ordering::Relaxed) && self.is_undefined() {
@@ -273,6 +269,8 @@ pub(crate) trait AnyEntry: Send + Sync {
     fn as_any(&'static self) -> &'static dyn Any;
     fn settings(&self) -> Vec<Setting>;
     fn is_undefined(&self) -> bool;
+    /// What attributes and code wrote together, if it contradicts itself.
+    fn invalid(&self) -> Option<InvalidSetting>;
     fn call_sites(&self) -> Vec<&'static str>;
     fn conflicts(&self) -> Vec<Conflict>;
     fn is_registered(&self) -> bool;
@@ -305,6 +303,10 @@ impl<P: Policy> AnyEntry for Entry<P> {
 
     fn is_undefined(&self) -> bool {
         self.definition.lock().is_undefined()
+    }
+
+    fn invalid(&self) -> Option<InvalidSetting> {
+        self.definition.lock().effective().invalid()
     }
 
     fn call_sites(&self) -> Vec<&'static str> {
@@ -517,7 +519,7 @@ fn check(entries: &Entries, name: &str, parts: &[Box<dyn Part>]) -> Result<(), R
                 invalid,
             });
         }
-        let is_registered = find(entries, name, kind).is_some_and(|entry| entry.is_registered());
+        let is_registered = find(entries, name, kind).is_some_and(AnyEntry::is_registered);
         if is_registered || kinds.contains(&kind) {
             return Err(RegisterError::AlreadyRegistered {
                 policy: name.to_owned(),

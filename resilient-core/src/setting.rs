@@ -206,17 +206,16 @@ impl fmt::Display for Span {
                 Span(Duration::from_secs(seconds - seconds % 60))
             ));
         }
-        let mut written = String::new();
-        for (unit, length) in [("h", 3600), ("m", 60), ("s", 1)] {
-            let count = if length == 3600 {
-                seconds / 3600
-            } else {
-                seconds % (length * 60) / length
-            };
-            if count != 0 {
-                written += &format!("{count}{unit}");
-            }
-        }
+        let units = [
+            ("h", seconds / 3600),
+            ("m", seconds / 60 % 60),
+            ("s", seconds % 60),
+        ];
+        let written: String = units
+            .into_iter()
+            .filter(|(_, count)| *count != 0)
+            .map(|(unit, count)| format!("{count}{unit}"))
+            .collect();
         f.pad(&written)
     }
 }
@@ -423,6 +422,7 @@ impl fmt::Display for Override {
 
 /// A setting that was refused, and what is allowed instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[error("`{key}`: {allowed}")]
 pub struct InvalidSetting {
     key: &'static str,

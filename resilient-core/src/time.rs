@@ -49,6 +49,7 @@ mod test_util {
     pub(super) const CAN_PAUSE: bool = {
         #[allow(
             unused_imports,
+            clippy::wildcard_imports,
             reason = "imports `pause` only where tokio has `test-util`"
         )]
         use tokio::time::*;
@@ -97,6 +98,7 @@ pub(crate) fn start() {
 
 /// The length of `duration`; what is longer than five centuries counts as five centuries.
 #[inline]
+#[allow(clippy::cast_possible_truncation, reason = "capped")]
 pub(crate) const fn nanos(duration: Duration) -> Nanos {
     let nanos = duration.as_nanos();
     if nanos > (NEVER - 1) as u128 {
