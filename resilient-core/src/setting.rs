@@ -207,16 +207,15 @@ impl fmt::Display for Span {
             ));
         }
         let units = [
-            ("h", seconds / 3600),
-            ("m", seconds / 60 % 60),
-            ("s", seconds % 60),
+            (seconds / 3600, "h"),
+            (seconds / 60 % 60, "m"),
+            (seconds % 60, "s"),
         ];
-        let written: String = units
-            .into_iter()
-            .filter(|(_, count)| *count != 0)
-            .map(|(unit, count)| format!("{count}{unit}"))
-            .collect();
-        f.pad(&written)
+        let written = units.map(|(count, unit)| match count {
+            0 => String::new(),
+            count => format!("{count}{unit}"),
+        });
+        f.pad(&written.concat())
     }
 }
 
