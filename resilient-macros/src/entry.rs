@@ -6,7 +6,7 @@
 //! expands the stack. If the last attribute is not ours, the carrier expands the stack itself,
 //! because macros in bodies come after all attributes. No name is ever looked up.
 
-use crate::expand::{expand, private_of};
+use crate::expand::{expand, private};
 use crate::function::{Carrier, Function, without_mut, without_ours};
 use crate::parse::Written;
 use crate::stack::{Stack, not_async};
@@ -88,7 +88,7 @@ fn whole(carrier: &Carrier) -> Result<TokenStream> {
 /// Where our private module is, as far as the attributes so far say.
 fn private_so_far(carrier: &Carrier) -> TokenStream {
     let stack = Stack::of(&carrier.stack, &carrier.signature);
-    private_of(
+    private(
         stack
             .ok()
             .and_then(|stack| stack.shared.private_crate)
@@ -112,3 +112,6 @@ fn unpanicked(
         quote!(#original #error)
     })
 }
+
+#[cfg(test)]
+mod tests;

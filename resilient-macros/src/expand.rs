@@ -10,12 +10,8 @@ use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Lifetime, Result, Signature};
 
-/// The path of the module in which everything is that an expansion names.
-pub(crate) fn private(stack: &Stack) -> TokenStream {
-    private_of(stack.shared.private_crate.as_ref())
-}
-
-pub(crate) fn private_of(path: Option<&syn::Path>) -> TokenStream {
+/// The module in which everything is that an expansion names.
+pub(crate) fn private(path: Option<&syn::Path>) -> TokenStream {
     let site = Span::mixed_site();
     match path {
         Some(path) => quote_spanned!(site=> #path::__private),
@@ -42,7 +38,8 @@ pub(crate) fn expand(
     signature: &Signature,
     body: &Group,
 ) -> Result<TokenStream> {
-    let private = private(stack);
+    let module = private(stack.shared.private_crate.as_ref());
+    let private = quote_spanned!(Span::mixed_site()=> __resilient);
     let body = Body::new(stack, &private, signature, body)?;
     let expansion = Expansion {
         layers: &stack.layers,
@@ -54,7 +51,12 @@ pub(crate) fn expand(
     let statics = expansion.statics();
     let call_site = expansion.call_site(written);
     let calls = expansion.calls();
-    Ok(quote!(#statics #call_site #calls))
+    Ok(quote_spanned!(Span::mixed_site()=>
+        use #module as #private;
+        #statics
+        #call_site
+        #calls
+    ))
 }
 
 struct Expansion<'a> {
@@ -93,9 +95,11 @@ impl Expansion<'_> {
                 }
                 None => quote_spanned!(self.site=> #private::core::option::Option::None),
             };
+            let per_call = layer.per_call.as_ref();
+            let per_call = per_call.map(|_| quote_spanned!(self.site=> .per_call()));
             quote_spanned!(self.site=>
                 static #binding: #private::Binding<#private::#policy> =
-                    #private::Binding::new(#value, #name);
+                    #private::Binding::new(#value, #name) #per_call;
             )
         });
         each.collect()
@@ -357,22 +361,23 @@ impl Expansion<'_> {
     }
 
     /// What the fallback at `index` says to the outcome of the layers below it.
-    fn ruling(&self, index: usize) -> TokenStream {
+    fn ruling(&self, index: usize) -> (TokenStream, TokenStream) {
         let (live, outcome) = (self.live(index), local("outcome"));
         let inner = self.nest(index + 1);
         let verdict = self.verdict(&self.layers[index], &outcome.to_token_stream());
-        quote_spanned!(self.site=> {
-            let #outcome = #inner;
-            #live.decide(#outcome, |#outcome| #verdict)
-        })
+        (
+            quote_spanned!(self.site=> let #outcome = #inner;),
+            quote_spanned!(self.site=> #live.decide(#outcome, |#outcome| #verdict)),
+        )
     }
 
     fn fallback(&self, index: usize) -> TokenStream {
         let (private, live) = (self.private, self.live(index));
         let (outcome, failure, answer) = (local("outcome"), local("failure"), local("answer"));
-        let ruling = self.ruling(index);
+        let (outcome_of, ruling) = self.ruling(index);
         let split = self.split(&self.framed(&self.body.answer(index, &failure)));
-        quote_spanned!(self.site=>
+        quote_spanned!(self.site=> {
+            #outcome_of
             match #ruling {
                 #private::Ruling::Keep(#outcome) => #outcome,
                 #private::Ruling::Replace(#failure) => {
@@ -381,7 +386,7 @@ impl Expansion<'_> {
                     #answer
                 }
             }
-        )
+        })
     }
 
     /// The top of a stack whose function has no error channel: this fallback answers whatever
@@ -389,9 +394,10 @@ impl Expansion<'_> {
     fn last_word(&self) -> TokenStream {
         let (private, live) = (self.private, self.live(0));
         let (value, failure, answer) = (local("value"), local("failure"), local("answer"));
-        let ruling = self.ruling(0);
+        let (outcome_of, ruling) = self.ruling(0);
         let answered = self.framed(&self.body.answer(0, &failure));
         quote_spanned!(self.site=>
+            #outcome_of
             match #ruling {
                 #private::Ruling::Keep(#private::core::result::Result::Ok(#value)) => #value,
                 #private::Ruling::Keep(#private::core::result::Result::Err(#failure))

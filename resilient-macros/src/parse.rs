@@ -254,6 +254,7 @@ fn readable(written: &Written) -> String {
         ("( ", "("),
         (" )", ")"),
         (" :: ", "::"),
+        (" . ", "."),
     ]
     .iter()
     .fold(arguments.join(" "), |text, (from, to)| {
