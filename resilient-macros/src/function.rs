@@ -4,7 +4,7 @@ use crate::parse::Written;
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Attribute, Error, FnArg, Pat, Result, Signature, Token, Visibility};
+use syn::{AttrStyle, Attribute, Error, FnArg, Pat, Result, Signature, Token, Visibility};
 
 /// A function whose body nobody has looked into.
 #[derive(Clone)]
@@ -17,7 +17,7 @@ pub(crate) struct Function {
 
 impl Parse for Function {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let attributes = input.call(Attribute::parse_outer)?;
+        let mut attributes = input.call(Attribute::parse_outer)?;
         let visibility = input.parse()?;
         let start = input.span();
         let Ok(signature) = input.parse::<Signature>() else {
@@ -33,7 +33,7 @@ impl Parse for Function {
                  implementations",
             ));
         }
-        let body = braces(input.parse()?)?;
+        let body = without_inner_attributes(braces(input.parse()?)?, &mut attributes)?;
         Ok(Self {
             attributes,
             visibility,
@@ -41,6 +41,27 @@ impl Parse for Function {
             body,
         })
     }
+}
+
+/// The body, with what `#![…]` says in it said as `#[…]` on the function: it will not stand at the
+/// beginning of a body any more.
+fn without_inner_attributes(body: Group, attributes: &mut Vec<Attribute>) -> Result<Group> {
+    let split = |input: ParseStream<'_>| {
+        let inner = input.call(Attribute::parse_inner)?;
+        let rest: TokenStream = input.parse()?;
+        Ok((inner, rest))
+    };
+    let (inner, rest) = split.parse2(body.stream())?;
+    if inner.is_empty() {
+        return Ok(body);
+    }
+    attributes.extend(inner.into_iter().map(|attribute| Attribute {
+        style: AttrStyle::Outer,
+        ..attribute
+    }));
+    let mut without = Group::new(Delimiter::Brace, rest);
+    without.set_span(body.span());
+    Ok(without)
 }
 
 /// A block, out of the invisible groups in which `macro_rules` hands it on.

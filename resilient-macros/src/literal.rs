@@ -18,6 +18,8 @@ pub(crate) enum Value {
     Rate(TokenStream, Box<Value>),
     /// A constructor of the named type and its arguments, for example of `Backoff`.
     Made(&'static str, Ident, Vec<Value>),
+    /// A variant of the named type, for example of `Order`.
+    Variant(&'static str, Ident),
     /// What a closure without parameters says, once per entry.
     Closure(TokenStream),
     /// Any constant expression.
@@ -52,11 +54,12 @@ impl Value {
             }
             Self::Made(kind, constructor, arguments) => {
                 let kind = Ident::new(kind, span);
-                if arguments.is_empty() {
-                    return quote_spanned!(span=> #private::#kind::#constructor);
-                }
                 let arguments = arguments.iter().map(|value| value.tokens(private, span));
                 quote_spanned!(span=> #private::#kind::#constructor(#(#arguments),*))
+            }
+            Self::Variant(kind, variant) => {
+                let kind = Ident::new(kind, span);
+                quote_spanned!(span=> #private::#kind::#variant)
             }
             Self::Closure(tokens) | Self::Expression(tokens) => tokens.clone(),
         }
@@ -433,12 +436,8 @@ fn choice(input: ParseStream<'_>) -> Option<Ident> {
     .then_some(word)
 }
 
-fn unknown<'a>(
-    what: &str,
-    word: &Ident,
-    words: impl IntoIterator<Item = &'a str> + Clone,
-) -> Error {
-    let meant = nearest(&word.to_string(), words.clone())
+fn unknown(what: &str, word: &Ident, words: &[&str]) -> Error {
+    let meant = nearest(&word.to_string(), words.iter().copied())
         .map(|meant| format!(", did you mean `{meant}`?"))
         .unwrap_or_default();
     let separator = if meant.is_empty() { ";" } else { "" };
@@ -453,12 +452,9 @@ fn unknown<'a>(
 
 fn constant(what: &str, words: &[&str], input: ParseStream<'_>) -> Result<Value> {
     match expression(input)? {
-        expression @ (Expr::Lit(_) | Expr::Closure(_) | Expr::Range(_) | Expr::Unary(_)) => {
-            Err(Error::new_spanned(
-                expression,
-                format!("a {what} is one of {}", listed(words.iter().copied())),
-            ))
-        }
+        expression @ (Expr::Lit(_) | Expr::Closure(_) | Expr::Range(_) | Expr::Unary(_)) => Err(
+            Error::new_spanned(expression, format!("a {what} is one of {}", listed(words))),
+        ),
         expression => Ok(Value::Expression(expression.to_token_stream())),
     }
 }
@@ -472,7 +468,7 @@ fn backoff(input: ParseStream<'_>) -> Result<Value> {
     Ident::parse_any(input)?;
     let shape = word.to_string();
     let Some(shape) = SHAPES.into_iter().find(|name| *name == shape) else {
-        return Err(unknown("backoff", &word, SHAPES));
+        return Err(unknown("backoff", &word, &SHAPES));
     };
     let example = match shape {
         "fixed" => "fixed(1s)".to_owned(),
@@ -503,22 +499,21 @@ fn backoff(input: ParseStream<'_>) -> Result<Value> {
 
 /// `none`, `full`, `equal`, `decorrelated`, `proportional(20%)` or `additive(100%)`
 fn jitter(input: ParseStream<'_>) -> Result<Value> {
-    const JITTERS: [(&str, &str); 6] = [
-        ("none", "None"),
-        ("full", "Full"),
-        ("equal", "Equal"),
-        ("decorrelated", "Decorrelated"),
-        ("proportional", "Proportional"),
-        ("additive", "Additive"),
+    const JITTERS: [&str; 6] = [
+        "none",
+        "full",
+        "equal",
+        "decorrelated",
+        "proportional",
+        "additive",
     ];
-    let words = JITTERS.map(|(word, _)| word);
     let Some(word) = choice(input) else {
-        return constant("jitter", &words, input);
+        return constant("jitter", &JITTERS, input);
     };
     Ident::parse_any(input)?;
     let written = word.to_string();
-    let Some((name, variant)) = JITTERS.into_iter().find(|(name, _)| *name == written) else {
-        return Err(unknown("jitter", &word, words));
+    let Some(name) = JITTERS.into_iter().find(|name| *name == written) else {
+        return Err(unknown("jitter", &word, &JITTERS));
     };
     let shares = if matches!(name, "proportional" | "additive") {
         let example = format!("{name}(20%)");
@@ -536,11 +531,7 @@ fn jitter(input: ParseStream<'_>) -> Result<Value> {
     } else {
         vec![]
     };
-    Ok(Value::Made(
-        "Jitter",
-        Ident::new(variant, word.span()),
-        shares,
-    ))
+    Ok(Value::Made("Jitter", word, shares))
 }
 
 /// `fifo` or `lifo`
@@ -553,13 +544,9 @@ fn order(input: ParseStream<'_>) -> Result<Value> {
     Ident::parse_any(input)?;
     let written = word.to_string();
     let Some((_, variant)) = ORDERS.into_iter().find(|(name, _)| *name == written) else {
-        return Err(unknown("order", &word, words));
+        return Err(unknown("order", &word, &words));
     };
-    Ok(Value::Made(
-        "Order",
-        Ident::new(variant, word.span()),
-        vec![],
-    ))
+    Ok(Value::Variant("Order", Ident::new(variant, word.span())))
 }
 
 fn end(inside: ParseStream<'_>, example: &str) -> Result<()> {
@@ -749,10 +736,10 @@ mod tests {
             "P::Backoff::fixed(P::Duration::from_secs(1))"
         );
         assert_eq!(read(Takes::Backoff, "crate::SLOW").unwrap(), "crate::SLOW");
-        assert_eq!(read(Takes::Jitter, "none").unwrap(), "P::Jitter::None");
+        assert_eq!(read(Takes::Jitter, "none").unwrap(), "P::Jitter::none()");
         assert_eq!(
             read(Takes::Jitter, "proportional(20%)").unwrap(),
-            "P::Jitter::Proportional(P::Share::parts_per_million(200000))"
+            "P::Jitter::proportional(P::Share::parts_per_million(200000))"
         );
         assert_eq!(read(Takes::Order, "lifo").unwrap(), "P::Order::Lifo");
         assert_eq!(

@@ -234,8 +234,11 @@ fn distance(left: &str, right: &str) -> usize {
 }
 
 /// `a`, `b` and `c`, in code quotes.
-pub(crate) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let words: Vec<String> = words.into_iter().map(|word| format!("`{word}`")).collect();
+pub(crate) fn listed(words: impl IntoIterator<Item: AsRef<str>>) -> String {
+    let words: Vec<String> = words
+        .into_iter()
+        .map(|word| format!("`{}`", word.as_ref()))
+        .collect();
     match words.split_last() {
         Some((last, [])) => last.clone(),
         Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
