@@ -47,10 +47,6 @@ fn add(name: &str, arguments: TokenStream, item: TokenStream) -> TokenStream {
             return quote!(#item #error);
         }
     };
-    if let Some(error) = not_async(name, &function.signature, &function.attributes) {
-        let (error, item) = (error.into_compile_error(), without_ours(item));
-        return quote!(#item #error);
-    }
     let mut carrier = match Carrier::of(&function) {
         Ok(carrier) => carrier,
         Err(error) => {
@@ -58,6 +54,10 @@ fn add(name: &str, arguments: TokenStream, item: TokenStream) -> TokenStream {
             return quote!(#item #error);
         }
     };
+    if let Some(error) = not_async(name, &function.signature, &function.attributes) {
+        let (error, item) = (error.into_compile_error(), without_ours(item));
+        return quote!(#item #error);
+    }
     carrier.stack.push(Written {
         name: Ident::new(name, Span::call_site()),
         arguments,

@@ -39,6 +39,7 @@ pub(crate) enum Takes {
 }
 
 impl Takes {
+    #[cfg(test)]
     /// Whether the value is data, which the registry keeps, and not code, which stays at the site.
     pub(crate) const fn is_data(self) -> bool {
         !matches!(
@@ -208,7 +209,7 @@ pub(crate) fn nearest<'a>(
     written: &str,
     words: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
-    let furthest = (written.len() / 3).clamp(1, 3);
+    let furthest = (written.len() / 2).clamp(1, 3);
     words
         .into_iter()
         .map(|word| (distance(written, word), word))
