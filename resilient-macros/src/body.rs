@@ -5,7 +5,9 @@
 //! captures by reference what the body only borrows, and by value what it moves: so the compiler
 //! itself finds out which arguments have to be `Clone`. What is lent mutably comes as a parameter.
 
-use crate::parse::{Answer, Layer};
+use crate::expand::at;
+use crate::literal::Value;
+use crate::parse::{Answer, Datum, Layer};
 use crate::stack::Stack;
 use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -138,6 +140,35 @@ impl Arguments {
         }
     }
 
+    /// Refuses a setting that begins with an argument, which is no constant.
+    fn check_constant(&self, datum: &Datum) -> Result<()> {
+        let Value::Expression(expression) = &datum.value else {
+            return Ok(());
+        };
+        let mut tokens = expression.clone().into_iter();
+        let (first, second) = (tokens.next(), tokens.next());
+        let is_path = match second {
+            Some(TokenTree::Punct(punct)) => punct.as_char() == ':',
+            Some(TokenTree::Group(_)) => true,
+            _ => false,
+        };
+        let Some(TokenTree::Ident(name)) = first.filter(|_| !is_path) else {
+            return Ok(());
+        };
+        if !self.names.contains(&name) {
+            return Ok(());
+        }
+        let mend = if datum.key == "duration" {
+            format!("; for a duration of each call's own write `|| {expression}`")
+        } else {
+            String::new()
+        };
+        Err(Error::new_spanned(
+            expression,
+            format!("`{name}` is an argument, and a setting is a constant{mend}"),
+        ))
+    }
+
     /// Whether `tokens` may use an argument.
     pub(crate) fn are_mentioned(&self, tokens: TokenStream) -> bool {
         tokens.into_iter().any(|token| match token {
@@ -194,6 +225,10 @@ impl<'a> Body<'a> {
                 "a fallback function gets every argument, and this one has no name: name it and \
                  take it apart in the body, or write the fallback as a closure",
             ));
+        }
+        let data = stack.layers.iter().flat_map(|layer| &layer.data);
+        for datum in data {
+            arguments.check_constant(datum)?;
         }
         let (returns, returns_span) = match &signature.output {
             ReturnType::Default => (quote!(()), signature.ident.span()),
@@ -388,8 +423,7 @@ impl<'a> Body<'a> {
 
     /// The user's answer itself, which may await.
     fn answer_with(&self, index: usize, failure: &Ident) -> TokenStream {
-        let (private, returns, site) = (self.private, &self.returns, Span::mixed_site());
-        let span = self.returns_span();
+        let (returns, site) = (&self.returns, Span::mixed_site());
         let error = self.error(index, failure);
         match &self.stack.layers[index].answer {
             Some(Answer::Function {
@@ -401,8 +435,10 @@ impl<'a> Body<'a> {
                 if *wants_error {
                     passed.push(error);
                 }
+                let span = path.span().resolved_at(site);
+                let private = at(span, self.private);
                 let answer = quote_spanned!(span=> #private::answer::<#returns, _, _>);
-                quote_spanned!(site=> #answer(#path(#(#passed),*)).await)
+                quote_spanned!(span=> #answer(#path(#(#passed),*)).await)
             }
             Some(Answer::Closure(closure)) => {
                 let (pattern, inner) = (&closure.inputs[0], &closure.body);
@@ -411,8 +447,10 @@ impl<'a> Body<'a> {
                 } else {
                     inner.to_token_stream()
                 };
+                let span = closure.span().resolved_at(site);
+                let private = at(span, self.private);
                 let answer = quote_spanned!(span=> #private::answer::<#returns, _, _>);
-                quote_spanned!(site=> let #pattern = #error; #answer(#inner).await)
+                quote_spanned!(span=> let #pattern = #error; #answer(#inner).await)
             }
             Some(Answer::Value(value)) => self.wrapped(value),
             None => TokenStream::new(),
@@ -441,7 +479,8 @@ impl<'a> Body<'a> {
 
     /// `failure` as the function's own error.
     fn error(&self, index: usize, failure: &Ident) -> TokenStream {
-        let (private, fallible, span) = (self.private, self.fallible(), self.returns_span());
+        let (fallible, span) = (self.fallible(), self.returns_span());
+        let private = at(span, self.private);
         if !Stack::rejects(&self.stack.layers[index..]) {
             return quote_spanned!(span=> #private::error_unrejected::<#fallible>(#failure));
         }

@@ -20,7 +20,7 @@ pub(crate) fn private(path: Option<&syn::Path>) -> TokenStream {
 }
 
 /// `tokens` at `span`, each in the hygiene that it had.
-fn at(span: Span, tokens: &TokenStream) -> TokenStream {
+pub(crate) fn at(span: Span, tokens: &TokenStream) -> TokenStream {
     let moved = tokens.clone().into_iter().map(|mut token| {
         if let TokenTree::Group(group) = &token {
             token = Group::new(group.delimiter(), at(span, &group.stream())).into();
@@ -155,14 +155,15 @@ impl Expansion<'_> {
         }
         let nest = self.nest(0);
         let (returns, span) = (self.body.returns(), self.body.returns_span());
+        let at_returns = at(span, private);
         let finish = match &self.stack.shared.map_err {
             Some(path) => {
-                quote_spanned!(span=> #private::finish_with::<#returns, _>(#outcome, #path))
+                quote_spanned!(span=> #at_returns::finish_with::<#returns, _>(#outcome, #path))
             }
             None if Stack::rejects(self.layers) => {
-                quote_spanned!(span=> #private::finish::<#returns>(#outcome))
+                quote_spanned!(span=> #at_returns::finish::<#returns>(#outcome))
             }
-            None => quote_spanned!(span=> #private::finish_unrejected::<#returns>(#outcome)),
+            None => quote_spanned!(span=> #at_returns::finish_unrejected::<#returns>(#outcome)),
         };
         quote_spanned!(self.site=>
             #frame
@@ -211,7 +212,8 @@ impl Expansion<'_> {
     }
 
     fn split(&self, future: &TokenStream) -> TokenStream {
-        let (private, span) = (self.private, self.body.returns_span());
+        let span = self.body.returns_span();
+        let private = at(span, self.private);
         if self.stack.infallible {
             let fallible = self.body.fallible();
             return quote_spanned!(span=>
@@ -235,8 +237,8 @@ impl Expansion<'_> {
 
     /// What the predicates of a layer make of `outcome`, which is a reference.
     fn verdict(&self, layer: &Layer, outcome: &TokenStream) -> TokenStream {
-        let (private, fallible, span) =
-            (self.private, self.body.fallible(), self.body.returns_span());
+        let (fallible, span) = (self.body.fallible(), self.body.returns_span());
+        let private = at(span, self.private);
         let judge = quote_spanned!(span=> #private::Judge::<#fallible>::new());
         let tests = layer.predicates.iter().map(|(key, test)| {
             let key = Ident::new(&key.to_string(), key.span().resolved_at(self.site));

@@ -1,4 +1,4 @@
-use resilient::{Rejected, resilient, timeout};
+use resilient::{Rejected, resilient};
 
 #[resilient(timeout(1s), retries(3))]
 async fn price() -> Result<u32, Rejected> {

@@ -1,8 +1,8 @@
-use resilient::{Rejected, retry};
+use resilient::retry;
 
 #[tokio::test]
 #[retry(3)]
-async fn price() -> Result<(), Rejected> {
+async fn price() -> Result<(), std::io::Error> {
     Ok(())
 }
 
