@@ -10,4 +10,5 @@ pub use resilient_macros::*;
 pub mod __private {
     pub use resilient_core::__private::*;
     pub use resilient_core::*;
+    pub use resilient_macros::__resilient_stack;
 }

@@ -111,7 +111,7 @@ pub fn error_unrejected<R: Fallible>(failure: Failure<R::Error>) -> R::Error {
 
 /// What a fallback gave, be it the answer or a future of it.
 #[inline(always)]
-pub fn answer<R, A, How>(answer: A) -> A::Future
+pub fn answer<R, A, How>(answer: A) -> impl Future<Output = R>
 where
     A: IntoAnswer<R, How>,
 {

@@ -85,6 +85,7 @@ macro_rules! policy {
             ///
             /// If a setting was refused, or contradicts another one. In a constant this is a compile
             /// error.
+            #[track_caller]
             pub const fn checked(self) -> Self {
                 if let Some(invalid) = self.invalid() {
                     panic!("{}", invalid.allowed());

@@ -1,0 +1,414 @@
+//! What a stack becomes: statics first, then one frame, the body, the nest of policies, the end.
+//!
+//! It is the code that one would write by hand, and it decides nothing: it calls `admit`, `settle`
+//! and `decide` in the order in which the policies were written.
+
+use crate::body::{Body, local};
+use crate::parse::{Datum, Layer, Written};
+use crate::stack::Stack;
+use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Lifetime, Result, Signature};
+
+/// The module in which everything is that an expansion names.
+pub(crate) fn private(path: Option<&syn::Path>) -> TokenStream {
+    let site = Span::mixed_site();
+    match path {
+        Some(path) => quote_spanned!(site=> #path::__private),
+        None => quote_spanned!(site=> ::resilient::__private),
+    }
+}
+
+/// `tokens` at `span`, each in the hygiene that it had.
+pub(crate) fn at(span: Span, tokens: &TokenStream) -> TokenStream {
+    let moved = tokens.clone().into_iter().map(|mut token| {
+        if let TokenTree::Group(group) = &token {
+            token = Group::new(group.delimiter(), at(span, &group.stream())).into();
+        }
+        token.set_span(span.resolved_at(token.span()));
+        token
+    });
+    moved.collect()
+}
+
+/// The statements that replace the body of the function.
+pub(crate) fn expand(
+    stack: &Stack,
+    written: &[Written],
+    signature: &Signature,
+    body: &Group,
+) -> Result<TokenStream> {
+    let module = private(stack.shared.private_crate.as_ref());
+    let private = quote_spanned!(Span::mixed_site()=> __resilient);
+    let body = Body::new(stack, &private, signature, body)?;
+    let expansion = Expansion {
+        layers: &stack.layers,
+        stack,
+        body,
+        private: &private,
+        site: Span::mixed_site(),
+    };
+    let statics = expansion.statics();
+    let call_site = expansion.call_site(written);
+    let calls = expansion.calls();
+    Ok(quote_spanned!(Span::mixed_site()=>
+        use #module as #private;
+        #statics
+        #call_site
+        #calls
+    ))
+}
+
+struct Expansion<'a> {
+    layers: &'a [Layer],
+    stack: &'a Stack,
+    body: Body<'a>,
+    private: &'a TokenStream,
+    site: Span,
+}
+
+impl Expansion<'_> {
+    /// The static which binds the layer at `index` to its live policy.
+    fn binding(&self, index: usize) -> Ident {
+        let name = self.layers[index].attribute.name.to_uppercase();
+        Ident::new(&format!("__RESILIENT_{index}_{name}"), self.site)
+    }
+
+    /// The live policy of the layer at `index`.
+    fn live(&self, index: usize) -> TokenStream {
+        let binding = self.binding(index);
+        quote_spanned!(self.site=> #binding.live())
+    }
+
+    fn statics(&self) -> TokenStream {
+        let private = self.private;
+        let each = self.layers.iter().enumerate().map(|(index, layer)| {
+            let binding = self.binding(index);
+            let policy = Ident::new(layer.attribute.policy, self.site);
+            let new = quote_spanned!(self.site=> #private::#policy::new());
+            let value = layer.data.iter().fold(new, |before, datum| {
+                self.built(layer.attribute.policy, &before, datum)
+            });
+            let name = match &layer.name {
+                Some(name) => {
+                    quote_spanned!(self.site=> #private::core::option::Option::Some(#name))
+                }
+                None => quote_spanned!(self.site=> #private::core::option::Option::None),
+            };
+            let per_call = layer.per_call.as_ref();
+            let per_call = per_call.map(|_| quote_spanned!(self.site=> .per_call()));
+            quote_spanned!(self.site=>
+                static #binding: #private::Binding<#private::#policy> =
+                    #private::Binding::new(#value, #name) #per_call;
+            )
+        });
+        each.collect()
+    }
+
+    /// One call of a builder, all at the value: so a value out of range is an error there.
+    fn built(&self, policy: &str, before: &TokenStream, datum: &Datum) -> TokenStream {
+        let span = datum.span.resolved_at(self.site);
+        let private = at(span, self.private);
+        let policy = Ident::new(policy, span);
+        let mut key = datum.key.clone();
+        key.set_span(key.span().resolved_at(self.site));
+        let value = datum.value.tokens(&private, span);
+        quote_spanned!(span=> #private::#policy::checked(#private::#policy::#key(#before, #value)))
+    }
+
+    /// What the function leaves behind for the registry, before its first call.
+    fn call_site(&self, written: &[Written]) -> TokenStream {
+        let (private, name) = (self.private, local("name"));
+        let layers = self.layers.iter().enumerate().map(|(index, layer)| {
+            let (binding, written) = (self.binding(index), Literal::string(&layer.written));
+            quote_spanned!(self.site=> #private::Layer::new(&#binding, #written))
+        });
+        // `line!` is the line of its own tokens: those of the first attribute.
+        let first = written.first().map_or(self.site, |first| first.name.span());
+        let at_first = at(first, self.private);
+        let line = quote_spanned!(first=> #at_first::core::line!());
+        quote_spanned!(self.site=>
+            fn #name() -> &'static str {
+                #private::core::any::type_name_of_val(&#name)
+            }
+            #private::inventory::submit! {
+                #private::CallSite::new(
+                    #name,
+                    #private::core::file!(),
+                    #line,
+                    &[#(#layers),*],
+                )
+            }
+        )
+    }
+
+    fn calls(&self) -> TokenStream {
+        let (private, outcome) = (self.private, local("outcome"));
+        let frame = self.needs_frame().then(|| {
+            let frame = local("frame");
+            quote_spanned!(self.site=> let #frame = #private::Frame::new();)
+        });
+        let definition = self.body.definition();
+        if self.stack.infallible {
+            let answered = self.last_word();
+            return quote_spanned!(self.site=> #frame #definition #answered);
+        }
+        let nest = self.nest(0);
+        let (returns, span) = (self.body.returns(), self.body.returns_span());
+        let at_returns = at(span, private);
+        let finish = match &self.stack.shared.map_err {
+            Some(path) => {
+                quote_spanned!(span=> #at_returns::finish_with::<#returns, _>(#outcome, #path))
+            }
+            None if Stack::rejects(self.layers) => {
+                quote_spanned!(span=> #at_returns::finish::<#returns>(#outcome))
+            }
+            None => quote_spanned!(span=> #at_returns::finish_unrejected::<#returns>(#outcome)),
+        };
+        quote_spanned!(self.site=>
+            #frame
+            #definition
+            let #outcome = #nest;
+            #finish
+        )
+    }
+
+    /// Only permits look at the frame.
+    fn needs_frame(&self) -> bool {
+        let permits = |layer: &Layer| layer.is("circuit_breaker") || layer.is("bulkhead");
+        self.layers.iter().any(permits)
+    }
+
+    fn framed(&self, future: &TokenStream) -> TokenStream {
+        if !self.needs_frame() {
+            return future.clone();
+        }
+        let frame = local("frame");
+        quote_spanned!(self.site=> #frame.run(#future))
+    }
+
+    /// The layers from `index` on, as an expression of the outcome.
+    fn nest(&self, index: usize) -> TokenStream {
+        let Some(layer) = self.layers.get(index) else {
+            return self.heart();
+        };
+        match layer.attribute.name {
+            "circuit_breaker" => self.circuit_breaker(index),
+            "retry" => self.retry(index),
+            "timeout" => {
+                let timed = self.timed(index);
+                quote_spanned!(self.site=> #timed.await)
+            }
+            "bulkhead" => self.bulkhead(index),
+            "rate_limit" => self.rate_limit(index),
+            _ => self.fallback(index),
+        }
+    }
+
+    /// One run of the body, as an expression of the outcome.
+    fn heart(&self) -> TokenStream {
+        let run = self.framed(&self.body.run(!self.code_mentions_arguments()));
+        self.split(&run)
+    }
+
+    fn split(&self, future: &TokenStream) -> TokenStream {
+        let span = self.body.returns_span();
+        let private = at(span, self.private);
+        if self.stack.infallible {
+            let fallible = self.body.fallible();
+            return quote_spanned!(span=>
+                #private::split::<#fallible>(#private::core::result::Result::Ok(#future.await))
+            );
+        }
+        let split = quote_spanned!(span=> #private::split);
+        quote_spanned!(self.site=> #split(#future.await))
+    }
+
+    /// Whether code that runs after the body looks at arguments, which the body then only borrows
+    /// where it does not need them by value.
+    fn code_mentions_arguments(&self) -> bool {
+        self.layers.iter().any(|layer| {
+            let predicates = layer.predicates.iter();
+            predicates
+                .map(|(_, test)| test)
+                .any(|test| self.body.mentions_arguments(test.to_token_stream()))
+        })
+    }
+
+    /// What the predicates of a layer make of `outcome`, which is a reference.
+    fn verdict(&self, layer: &Layer, outcome: &TokenStream) -> TokenStream {
+        let (fallible, span) = (self.body.fallible(), self.body.returns_span());
+        let private = at(span, self.private);
+        let judge = quote_spanned!(span=> #private::Judge::<#fallible>::new());
+        let tests = layer.predicates.iter().map(|(key, test)| {
+            let key = Ident::new(&key.to_string(), key.span().resolved_at(self.site));
+            quote!(.#key(#test))
+        });
+        quote_spanned!(self.site=> #judge #(#tests)* .verdict(#outcome))
+    }
+
+    /// Leaves the block of a layer with a refusal.
+    fn refuse(&self, block: &Lifetime) -> TokenStream {
+        let (private, rejected) = (self.private, local("rejected"));
+        quote_spanned!(self.site=>
+            break #block #private::core::result::Result::Err(#private::Failure::Rejected(#rejected))
+        )
+    }
+
+    fn block_name(&self, index: usize) -> Lifetime {
+        Lifetime::new(&format!("'__resilient_{index}"), self.site)
+    }
+
+    /// The permit for the layer at `index`, or out of its block.
+    fn permit(&self, index: usize, admission: &TokenStream) -> TokenStream {
+        let (private, permit, rejected) = (self.private, local("permit"), local("rejected"));
+        let refuse = self.refuse(&self.block_name(index));
+        quote_spanned!(self.site=>
+            match #admission {
+                #private::core::result::Result::Ok(#permit) => #permit,
+                #private::core::result::Result::Err(#rejected) => #refuse,
+            }
+        )
+    }
+
+    fn circuit_breaker(&self, index: usize) -> TokenStream {
+        let (block, live, frame) = (self.block_name(index), self.live(index), local("frame"));
+        let (permit, outcome) = (local("permit"), local("outcome"));
+        let admitted = self.permit(index, &quote_spanned!(self.site=> #live.admit(&#frame)));
+        let inner = self.nest(index + 1);
+        let verdict = self.verdict(&self.layers[index], &quote_spanned!(self.site=> &#outcome));
+        quote_spanned!(self.site=> #block: {
+            let mut #permit = #admitted;
+            let #outcome = #inner;
+            #permit.settle(#verdict);
+            #outcome
+        })
+    }
+
+    fn retry(&self, index: usize) -> TokenStream {
+        let (private, live, layer) = (self.private, self.live(index), &self.layers[index]);
+        let (retry, outcome, delay) = (
+            local(&format!("retry_{index}")),
+            local("outcome"),
+            local("delay"),
+        );
+        let key = layer.attempt.as_ref().map(|_| {
+            let key = local(&format!("key_{index}"));
+            let value = match &layer.idempotency_key {
+                Some(expression) => {
+                    quote_spanned!(self.site=> #private::IdempotencyKey::of(&(#expression)))
+                }
+                None => quote_spanned!(self.site=> #private::IdempotencyKey::random()),
+            };
+            quote_spanned!(self.site=> let #key = #value;)
+        });
+        let inner = self.nest(index + 1);
+        let verdict = self.verdict(layer, &quote_spanned!(self.site=> &#outcome));
+        quote_spanned!(self.site=> {
+            #key
+            let mut #retry = #live.begin();
+            loop {
+                let #delay = {
+                    let #outcome = #inner;
+                    match #retry.decide(#verdict) {
+                        #private::core::option::Option::Some(#delay) => #delay,
+                        #private::core::option::Option::None => break #outcome,
+                    }
+                };
+                #delay.await;
+            }
+        })
+    }
+
+    /// The layer at `index`, a timeout, as a future: only a timeout takes one.
+    fn timed(&self, index: usize) -> TokenStream {
+        let live = self.live(index);
+        let inner = match self.layers.get(index + 1) {
+            Some(inner) if inner.is("timeout") => self.timed(index + 1),
+            _ => {
+                let inner = self.nest(index + 1);
+                quote_spanned!(self.site=> async { #inner })
+            }
+        };
+        match &self.layers[index].per_call {
+            Some(closure) => quote_spanned!(self.site=> #live.limit_to((#closure)(), #inner)),
+            None => quote_spanned!(self.site=> #live.limit(#inner)),
+        }
+    }
+
+    fn bulkhead(&self, index: usize) -> TokenStream {
+        let (block, live, frame) = (self.block_name(index), self.live(index), local("frame"));
+        let permit = local("permit");
+        let admitted = self.permit(
+            index,
+            &quote_spanned!(self.site=> #live.admit(&#frame).await),
+        );
+        let inner = self.nest(index + 1);
+        quote_spanned!(self.site=> #block: {
+            let #permit = #admitted;
+            #inner
+        })
+    }
+
+    fn rate_limit(&self, index: usize) -> TokenStream {
+        let (private, rejected) = (self.private, local("rejected"));
+        let (block, live) = (self.block_name(index), self.live(index));
+        let (refuse, inner) = (self.refuse(&block), self.nest(index + 1));
+        quote_spanned!(self.site=> #block: {
+            if let #private::core::result::Result::Err(#rejected) = #live.admit().await {
+                #refuse;
+            }
+            #inner
+        })
+    }
+
+    /// What the fallback at `index` says to the outcome of the layers below it.
+    fn ruling(&self, index: usize) -> (TokenStream, TokenStream) {
+        let (live, outcome) = (self.live(index), local("outcome"));
+        let inner = self.nest(index + 1);
+        let verdict = self.verdict(&self.layers[index], &outcome.to_token_stream());
+        (
+            quote_spanned!(self.site=> let #outcome = #inner;),
+            quote_spanned!(self.site=> #live.decide(#outcome, |#outcome| #verdict)),
+        )
+    }
+
+    fn fallback(&self, index: usize) -> TokenStream {
+        let (private, live) = (self.private, self.live(index));
+        let (outcome, failure, answer) = (local("outcome"), local("failure"), local("answer"));
+        let (outcome_of, ruling) = self.ruling(index);
+        let split = self.split(&self.framed(&self.body.answer(index, &failure)));
+        quote_spanned!(self.site=> {
+            #outcome_of
+            match #ruling {
+                #private::Ruling::Keep(#outcome) => #outcome,
+                #private::Ruling::Replace(#failure) => {
+                    let #answer = #split;
+                    #live.settle(#answer.is_ok());
+                    #answer
+                }
+            }
+        })
+    }
+
+    /// The top of a stack whose function has no error channel: this fallback answers whatever
+    /// happens, also if it is switched off.
+    fn last_word(&self) -> TokenStream {
+        let (private, live) = (self.private, self.live(0));
+        let (value, failure, answer) = (local("value"), local("failure"), local("answer"));
+        let (outcome_of, ruling) = self.ruling(0);
+        let answered = self.framed(&self.body.answer(0, &failure));
+        quote_spanned!(self.site=>
+            #outcome_of
+            match #ruling {
+                #private::Ruling::Keep(#private::core::result::Result::Ok(#value)) => #value,
+                #private::Ruling::Keep(#private::core::result::Result::Err(#failure))
+                | #private::Ruling::Replace(#failure) => {
+                    let #answer = #answered.await;
+                    #live.settle(true);
+                    #answer
+                }
+            }
+        )
+    }
+}

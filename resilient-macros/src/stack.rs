@@ -1,0 +1,273 @@
+//! The attributes of one function, from the top down, and whether their order can be meant.
+
+use crate::body::{lends_mutably, mentions_mutable_borrow};
+use crate::parse::{self, Answer, Layer, Mistakes, Parsed, Shared, Written};
+use proc_macro2::{Ident, TokenStream};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::spanned::Spanned as _;
+use syn::{Attribute, Error, LitStr, Result, ReturnType, Signature, Type};
+
+/// The policies of one function; the first one is outermost.
+pub(crate) struct Stack {
+    pub(crate) layers: Vec<Layer>,
+    pub(crate) shared: Shared,
+    /// Whether the function surely returns no `Result`, so that the top fallback has to answer.
+    pub(crate) infallible: bool,
+}
+
+impl Stack {
+    /// Parses and checks all attributes of one function.
+    pub(crate) fn of(written: &[Written], signature: &Signature) -> Result<Self> {
+        let mut mistakes = Mistakes::default();
+        let mut stack = Self {
+            layers: vec![],
+            shared: Shared::default(),
+            infallible: match &signature.output {
+                ReturnType::Default => true,
+                ReturnType::Type(_, of) => is_infallible(of),
+            },
+        };
+        for written in written {
+            if written.name == "resilient" {
+                stack.add_combined(written, &mut mistakes);
+            } else {
+                stack.add(parse::attribute(written), &mut mistakes);
+            }
+        }
+        if !mistakes.found() {
+            stack.check_order(&mut mistakes);
+            stack.check_signature(signature, &mut mistakes);
+        }
+        mistakes.or(stack)
+    }
+
+    fn add(&mut self, parsed: Result<Parsed>, mistakes: &mut Mistakes) {
+        match parsed {
+            Ok(Parsed { layer, shared }) => {
+                self.layers.push(layer);
+                self.shared.add(shared, mistakes);
+            }
+            Err(error) => mistakes.add(error),
+        }
+    }
+
+    /// `#[resilient(timeout(5s), retry(3))]` is exactly these attributes, at its place.
+    fn add_combined(&mut self, written: &Written, mistakes: &mut Mistakes) {
+        const EXAMPLE: &str = "`resilient(timeout(5s), retry(3))`";
+        if written.arguments.is_empty() {
+            mistakes.add(Error::new(
+                written.name.span(),
+                format!("`resilient` takes the policies of the function: {EXAMPLE}"),
+            ));
+            return;
+        }
+        let mut shared = Shared::default();
+        let mut found = vec![];
+        let parse = |input: ParseStream<'_>| {
+            parse::separated(input, &mut |input, _| {
+                if shared.parse(input)? {
+                    return Ok(());
+                }
+                if input.peek(LitStr) {
+                    return Err(Error::new(
+                        input.span(),
+                        format!(
+                            "`resilient` takes policies such as {EXAMPLE}; a name stands in the \
+                             parentheses of a policy"
+                        ),
+                    ));
+                }
+                let Ok(name) = input.call(Ident::parse_any) else {
+                    return Err(Error::new(
+                        input.span(),
+                        format!("`resilient` takes policies such as {EXAMPLE}"),
+                    ));
+                };
+                known(&name)?;
+                let arguments = if input.peek(syn::token::Paren) {
+                    let inside;
+                    syn::parenthesized!(inside in input);
+                    inside.parse()?
+                } else {
+                    TokenStream::new()
+                };
+                found.push(Written { name, arguments });
+                Ok(())
+            })
+        };
+        match parse.parse2(written.arguments.clone()) {
+            Ok(wrong) => wrong.into_iter().for_each(|error| mistakes.add(error)),
+            Err(error) => mistakes.add(error),
+        }
+        self.shared.add(shared, mistakes);
+        for written in &found {
+            self.add(parse::attribute(written), mistakes);
+        }
+    }
+
+    /// Whether any layer can refuse a call or cut it off.
+    pub(crate) fn rejects(layers: &[Layer]) -> bool {
+        layers.iter().any(|layer| layer.attribute.rejects)
+    }
+
+    /// Refuses orders that cannot be meant, and says what to write instead.
+    fn check_order(&self, mistakes: &mut Mistakes) {
+        for pair in self.layers.windows(2) {
+            if let [outer, inner] = pair
+                && outer.is("retry")
+                && inner.is("retry")
+            {
+                mistakes.add(Error::new(
+                    inner.span,
+                    "a retry directly inside another one multiplies the attempts: write one \
+                     `retry` with as many as are meant",
+                ));
+            }
+        }
+        for (index, layer) in self.layers.iter().enumerate() {
+            let outer = self.layers[..index]
+                .iter()
+                .rev()
+                .find(|outer| outer.is("retry") || outer.is("circuit_breaker"));
+            if let (true, Some(outer)) = (layer.always_answers(), outer) {
+                let outer = outer.attribute.name;
+                let mend = match layer.answer {
+                    Some(Answer::Value(_)) => "move it above".to_owned(),
+                    _ => "move it above, or add `may_fail` if it can fail itself".to_owned(),
+                };
+                mistakes.add(Error::new(
+                    layer.span,
+                    format!(
+                        "this fallback answers every failure, so the `{outer}` above it never \
+                         sees one: {mend}"
+                    ),
+                ));
+            }
+        }
+    }
+
+    fn check_signature(&self, signature: &Signature, mistakes: &mut Mistakes) {
+        let Some(first) = self.layers.first() else {
+            return;
+        };
+        if self.infallible {
+            if !first.always_answers() {
+                let (tokens, written) = match &signature.output {
+                    ReturnType::Default => (signature.ident.to_token_stream(), "()".to_owned()),
+                    ReturnType::Type(_, of) => (of.to_token_stream(), readable(of)),
+                };
+                mistakes.add(Error::new_spanned(
+                    tokens,
+                    format!(
+                        "`{written}` has no error channel, so a refused call cannot be reported: \
+                         return a `Result`, or put a `#[fallback(…)]` that always answers on top"
+                    ),
+                ));
+            }
+            if let Some(path) = &self.shared.map_err {
+                mistakes.add(Error::new_spanned(
+                    path,
+                    "this function has no error that a refusal could become: take `map_err` away",
+                ));
+            }
+        }
+        let again = self.layers.iter().find(|layer| layer.is("retry"));
+        if let (Some(_), ReturnType::Type(_, of)) = (again, &signature.output)
+            && mentions_mutable_borrow(of.to_token_stream())
+            && signature.inputs.iter().any(lends_mutably)
+        {
+            mistakes.add(Error::new_spanned(
+                of,
+                "a result that borrows mutably cannot be retried: the next attempt would borrow \
+                 the same again while the last result lives; return an owned value, or put the \
+                 retry on a caller",
+            ));
+        }
+    }
+}
+
+fn is_infallible(of: &Type) -> bool {
+    const NAMES: [&str; 22] = [
+        "Option", "Vec", "String", "Box", "bool", "char", "str", "u8", "u16", "u32", "u64", "u128",
+        "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64", "Duration",
+    ];
+    match of {
+        Type::Group(group) => is_infallible(&group.elem),
+        Type::Paren(paren) => is_infallible(&paren.elem),
+        Type::Tuple(_)
+        | Type::Reference(_)
+        | Type::Array(_)
+        | Type::Slice(_)
+        | Type::Ptr(_)
+        | Type::ImplTrait(_)
+        | Type::BareFn(_) => true,
+        Type::Path(path) if path.qself.is_none() => path
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| NAMES.iter().any(|name| last.ident == name)),
+        _ => false,
+    }
+}
+
+fn readable(of: &Type) -> String {
+    let mut written = of.to_token_stream().to_string();
+    for (from, to) in [
+        (" <", "<"),
+        ("< ", "<"),
+        (" >", ">"),
+        ("& ", "&"),
+        (" :: ", "::"),
+        (" ,", ","),
+    ] {
+        written = written.replace(from, to);
+    }
+    written
+}
+
+/// Refuses what is not the name of a policy.
+fn known(name: &Ident) -> Result<()> {
+    use crate::table::{ATTRIBUTES, Attribute, listed, nearest};
+    let written = name.to_string();
+    if Attribute::named(&written).is_some() {
+        return Ok(());
+    }
+    let names = || ATTRIBUTES.iter().map(|attribute| attribute.name);
+    let meant = nearest(&written, names()).map_or_else(
+        || ";".to_owned(),
+        |meant| format!(", did you mean `{meant}`?"),
+    );
+    Err(Error::new(
+        name.span(),
+        format!(
+            "there is no policy `{written}`{meant} the policies are {}",
+            listed(names())
+        ),
+    ))
+}
+
+/// The error for a function that is not `async`, if an attribute has made it so or not.
+pub(crate) fn not_async(
+    name: &str,
+    signature: &Signature,
+    attributes: &[Attribute],
+) -> Option<Error> {
+    if signature.asyncness.is_some() {
+        return None;
+    }
+    let is_test = attributes.iter().any(|attribute| {
+        let last = attribute.path().segments.last();
+        last.is_some_and(|last| last.ident == "test")
+    });
+    let message = if is_test {
+        format!(
+            "a test attribute such as `#[tokio::test]` has already made this function sync: put \
+             it below `{name}`"
+        )
+    } else {
+        format!("`{name}` stands on an `async fn`; functions that are not `async` come later")
+    };
+    Some(Error::new(signature.fn_token.span(), message))
+}

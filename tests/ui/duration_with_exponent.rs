@@ -1,0 +1,8 @@
+use resilient::{Rejected, timeout};
+
+#[timeout(1e3s)]
+async fn price() -> Result<u32, Rejected> {
+    Ok(1)
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use resilient::retry;
+
+#[retry(3)]
+struct Price;
+
+fn main() {}
