@@ -67,7 +67,10 @@ fn added<F>(future: impl FnOnce(u64) -> F) -> usize {
 fn a_policy_costs_few_bytes_however_big_the_body_is() {
     let within = |name: &str, added: usize, budget: usize| {
         println!("{name}: {added} of {budget} bytes");
-        assert!(added <= budget, "{name}: {added} bytes, {budget} are allowed");
+        assert!(
+            added <= budget,
+            "{name}: {added} bytes, {budget} are allowed"
+        );
     };
     within("retry", added(retried), POLICY);
     within("timeout", added(timed), POLICY + TIMEOUT);

@@ -180,6 +180,7 @@ async fn answers_after(duration: Duration, succeed: bool) -> Answer {
 #[tokio::test(start_paused = true)]
 async fn a_result_of_an_older_generation_changes_nothing() {
     let late = tokio::spawn(answers_after(Duration::from_millis(1500), false));
+    tokio::task::yield_now().await;
     assert_eq!(
         answers_after(Duration::ZERO, false).await,
         Err(Error::Failed)
