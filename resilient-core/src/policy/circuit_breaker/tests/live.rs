@@ -358,6 +358,28 @@ fn many_threads_never_have_more_probes_inside_than_allowed() {
 }
 
 #[test]
+fn a_success_that_slips_in_while_a_failure_is_decided_about_is_judged_or_late() {
+    let half = policy().failure_rate(Share::percent(50)).window(2);
+    let first = policy().failure_threshold(1).window(2);
+    for (policy, late) in [(half, 0), (first, 1)] {
+        let breaker = breaker(policy);
+        let now = now();
+        let mut locked = breaker.locked.lock();
+        let generation = locked.state.generation();
+        breaker.collect(&mut locked, now);
+        assert!(breaker.count(shard(generation, 0)), "another thread's");
+        locked
+            .state
+            .settle(generation, 0, Outcome::Failure, false, now);
+        breaker.publish(&mut locked, generation, now);
+        drop(locked);
+        let snapshot = breaker.snapshot();
+        assert_eq!(snapshot.state, CircuitBreakerState::Open);
+        assert_eq!((snapshot.counts.success, snapshot.counts.late), (1, late));
+    }
+}
+
+#[test]
 fn a_success_and_a_failure_at_once_open_it_whichever_comes_first() {
     let half = policy().failure_rate(Share::percent(50));
     let policies = [
