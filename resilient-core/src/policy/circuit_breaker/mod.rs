@@ -217,7 +217,7 @@ impl CircuitBreaker {
     #[cold]
     #[inline(never)]
     fn admit_locked(&self, now: Nanos) -> Result<(u64, u64), Rejected> {
-        let (admission, generation, timed) = self.locked(now, false, |locked| {
+        let (admission, generation, timed) = self.locked(now, |locked| {
             let admission = locked.state.admit(now);
             let timed = locked.state.rules().slow.is_some();
             (admission, locked.state.generation(), timed)
@@ -310,8 +310,7 @@ impl CircuitBreaker {
     fn settle(&self, generation: u64, stamp: u64, outcome: Outcome) {
         let now = now();
         let slow = self.is_slow(stamp, now);
-        let judges = matches!(outcome, Outcome::Success | Outcome::Failure);
-        self.locked(now, judges, |locked| {
+        self.locked(now, |locked| {
             // Half-open, the stamp is the number of the probe, and no call is slow.
             locked.state.settle(generation, stamp, outcome, slow, now);
         });
@@ -329,11 +328,12 @@ impl CircuitBreaker {
 
     /// Changes the state under the lock, makes that visible, and reports it afterwards.
     ///
-    /// `judges` is whether `change` records a result, and so decides about what the window holds.
-    fn locked<R>(&self, now: Nanos, judges: bool, change: impl FnOnce(&mut Locked) -> R) -> R {
+    /// `change` always looks, too, at what time has changed: what `publish` makes of the shards
+    /// depends on it.
+    fn locked<R>(&self, now: Nanos, change: impl FnOnce(&mut Locked) -> R) -> R {
         let mut locked = self.locked.lock();
         let before = locked.state.generation();
-        self.collect(&mut locked, now, judges);
+        self.collect(&mut locked, now);
         let answer = change(&mut locked);
         self.publish(&mut locked, before, now);
         self.report(locked);
@@ -341,7 +341,7 @@ impl CircuitBreaker {
     }
 
     /// Tells the state of the successes in the shards: they all precede what comes next.
-    fn collect(&self, locked: &mut Locked, now: Nanos, judges: bool) {
+    fn collect(&self, locked: &mut Locked, now: Nanos) {
         if locked.parked {
             return;
         }
@@ -352,10 +352,10 @@ impl CircuitBreaker {
         for (index, (slot, seen)) in self.slots.iter().zip(seen).enumerate() {
             let shard = &slot.0.shard;
             let mut word = shard.load(Ordering::Acquire);
-            // The first success of a thread in a new tick comes here, since results that have
-            // left the window since may make it the one that opens. Only who judges may move the
-            // shard on: after a mere look the next success has still to be judged.
-            let moves = judges && index == own && word & !COUNT != fresh;
+            // The first success of a thread in a new tick comes to the lock, since results that
+            // have left the window may make it the one that opens. Its shard moves on with it; if
+            // the next success may open it as well, the shards are parked before the lock is left.
+            let moves = index == own && word & !COUNT != fresh;
             if moves || word & COUNT == COUNT {
                 word = shard.swap(fresh, Ordering::AcqRel);
                 state.quiet_successes((word & COUNT) - *seen, tick_of(word, tick));
@@ -495,7 +495,7 @@ impl CircuitBreaker {
             OFF => CircuitBreakerState::Disabled,
             _ => {
                 let now = now();
-                self.locked(now, false, |locked| {
+                self.locked(now, |locked| {
                     locked.state.look(now);
                     if locked.enabled {
                         locked.state.kind()
@@ -524,7 +524,7 @@ impl CircuitBreaker {
     /// ```
     pub fn force_open(&self, reason: impl Into<Override>) {
         let (by_hand, now) = (reason.into(), now());
-        self.locked(now, false, |locked| locked.state.force_open(by_hand, now));
+        self.locked(now, |locked| locked.state.force_open(by_hand, now));
     }
 
     /// Lets all calls through, from the next one on, until the override ends or
@@ -533,7 +533,7 @@ impl CircuitBreaker {
     /// Results are counted in the statistics and decide nothing.
     pub fn disable(&self, reason: impl Into<Override>) {
         let (by_hand, now) = (reason.into(), now());
-        self.locked(now, false, |locked| locked.state.disable(by_hand, now));
+        self.locked(now, |locked| locked.state.disable(by_hand, now));
     }
 
     /// Closes it with an empty window, from the next call on, whatever state it is in.
@@ -541,7 +541,7 @@ impl CircuitBreaker {
     /// Statistics stay. An end of the override means nothing here.
     pub fn reset(&self, reason: impl Into<Override>) {
         let (by_hand, now) = (reason.into(), now());
-        self.locked(now, false, |locked| locked.state.reset(by_hand, now));
+        self.locked(now, |locked| locked.state.reset(by_hand, now));
     }
 }
 
@@ -584,7 +584,7 @@ impl LivePolicy for CircuitBreaker {
         let now = now();
         let settings = CircuitBreakerSettings::of(policy);
         let rules = Rules::of(policy);
-        self.locked(now, false, |locked| {
+        self.locked(now, |locked| {
             let generation = locked.state.generation();
             // The shards count for the window as it was.
             if !locked.parked {

@@ -111,7 +111,7 @@ impl CircuitBreaker {
     /// What can be seen of it now.
     pub fn snapshot(&self) -> CircuitBreakerSnapshot {
         let now = now();
-        let mut snapshot = self.locked(now, false, |locked| {
+        let mut snapshot = self.locked(now, |locked| {
             locked.state.look(now);
             CircuitBreakerSnapshot::of(&locked.state, locked.enabled, now)
         });

@@ -5,7 +5,7 @@ mod live;
 mod oracle;
 mod pure;
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use tracing::field::{Field, Visit};
 use tracing::span;
 
@@ -15,8 +15,22 @@ struct Recorder<F> {
     then: F,
 }
 
+/// With fewer than two subscribers alive, `tracing` asks only that of the thread which comes first
+/// whether an event is wanted, and other tests run on threads without any.
+static ALIVE: LazyLock<[tracing::Dispatch; 2]> = LazyLock::new(|| {
+    let idle = || Recorder {
+        written: Arc::default(),
+        then: || (),
+    };
+    [
+        tracing::Dispatch::new(idle()),
+        tracing::Dispatch::new(idle()),
+    ]
+});
+
 impl<F: Fn()> Recorder<F> {
     fn new(then: F) -> (Self, Arc<Mutex<Vec<String>>>) {
+        LazyLock::force(&ALIVE);
         let written = Arc::default();
         let recorder = Self {
             written: Arc::clone(&written),
