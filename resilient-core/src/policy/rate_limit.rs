@@ -559,15 +559,24 @@ impl RateLimitAdmission<'_> {
         limiter.admitted.add();
         Poll::Ready(Ok(()))
     }
+
+    /// Dropped while it waits.
+    #[cold]
+    #[inline(never)]
+    fn give_up(&mut self) {
+        if let Some((reservation, _)) = self.waiting.take() {
+            self.limiter.waiting.fetch_sub(1, Ordering::Relaxed);
+            self.limiter.abandoned.fetch_add(1, Ordering::Relaxed);
+            self.limiter.give_back(&reservation);
+        }
+    }
 }
 
 impl Drop for RateLimitAdmission<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some((reservation, _)) = &self.waiting {
-            self.limiter.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.limiter.abandoned.fetch_add(1, Ordering::Relaxed);
-            self.limiter.give_back(reservation);
+        if self.waiting.is_some() {
+            self.give_up();
         }
     }
 }
