@@ -13,6 +13,7 @@ mod registry;
 mod setting;
 mod site;
 mod sync;
+mod table;
 mod time;
 mod window;
 

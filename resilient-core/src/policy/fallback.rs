@@ -3,8 +3,8 @@
 use super::{LivePolicy, LiveSnapshot, Policy, Show};
 use crate::event::{What, emit};
 use crate::outcome::{Failure, Inside, Verdict};
-use crate::policy::table::policy;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::table::policy;
 
 // ---- Policy
 

@@ -5,7 +5,6 @@ mod circuit_breaker;
 mod fallback;
 mod rate_limit;
 mod retry;
-mod table;
 mod timeout;
 
 pub use bulkhead::{

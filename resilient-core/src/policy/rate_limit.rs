@@ -8,10 +8,10 @@
 use crate::deadline::current_deadline;
 use crate::error::Rejected;
 use crate::event::emit_rejected;
-use crate::policy::table::policy;
 use crate::policy::{LivePolicy, LiveSnapshot, Policy, Show};
 use crate::setting::Rate;
 use crate::sync::{AtomicU64, Mutex, Ordering, Padded, Tally};
+use crate::table::policy;
 use crate::time::{CAN_PAUSE, NEVER, Nanos, Timer, nanos, now, sleep_until, start};
 use std::fmt;
 use std::pin::Pin;

@@ -1,8 +1,8 @@
 //! The settings of a circuit breaker, with their defaults and ranges.
 
 use super::CircuitBreaker;
-use crate::policy::table::policy;
 use crate::setting::Share;
+use crate::table::policy;
 use std::time::Duration;
 
 /// How many calls a window holds where nobody says.
