@@ -1,5 +1,76 @@
-//! Put attributes on a function, and the failures of what it calls stop becoming the failures of
-//! who calls it.
+//! Put attributes on an async function, and the failures of what it calls stop becoming the failures
+//! of who calls it. Every policy that an attribute leaves behind can be read and steered while the
+//! program runs.
+//!
+//! ```
+//! use resilient::{Rejected, circuit_breaker, fallback, retry, timeout};
+//!
+//! #[derive(Debug, thiserror::Error)]
+//! enum StockError {
+//!     #[error("the warehouse does not answer")]
+//!     Down,
+//!     #[error(transparent)]
+//!     Rejected(#[from] Rejected), // what a policy refused or cut off
+//! }
+//!
+//! #[timeout(5s)] // outermost: the whole call, retries included
+//! #[circuit_breaker("warehouse", failure_threshold = 2, open_for = 30s)]
+//! #[retry(3, backoff = exponential(100ms..1s))]
+//! #[timeout(1s)] // innermost: each attempt
+//! async fn pieces(is_up: bool) -> Result<u32, StockError> {
+//!     if is_up { Ok(7) } else { Err(StockError::Down) }
+//! }
+//!
+//! #[fallback(value = 0)]
+//! #[timeout(100ms)]
+//! async fn pieces_for_the_list() -> u32 {
+//!     std::future::pending().await
+//! }
+//!
+//! #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! async fn main() {
+//!     assert_eq!(pieces(true).await.unwrap(), 7);
+//!     for _ in 0..2 {
+//!         assert!(matches!(pieces(false).await, Err(StockError::Down))); // after three attempts
+//!     }
+//!     let refused = pieces(true).await.unwrap_err(); // the breaker is open
+//!     assert!(matches!(refused, StockError::Rejected(Rejected::CircuitOpen(_))));
+//!     assert_eq!(pieces_for_the_list().await, 0);
+//!
+//!     let breaker = resilient::registry().circuit_breaker("warehouse").unwrap();
+//!     assert_eq!(breaker.state().to_string(), "open");
+//!     breaker.reset("the warehouse is back");
+//!     assert_eq!(pieces(true).await.unwrap(), 7);
+//! }
+//! ```
+//!
+//! # The attributes
+//!
+//! | attribute | what it does |
+//! |---|---|
+//! | [`circuit_breaker`](macro@circuit_breaker) | stops calling who keeps failing, and finds out when that is over |
+//! | [`retry`](macro@retry) | tries again, within every limit that holds for the call |
+//! | [`timeout`](macro@timeout) | drops the work when its time is up |
+//! | [`bulkhead`](macro@bulkhead) | bounds how many calls are inside at a time |
+//! | [`rate_limit`](macro@rate_limit) | bounds how many calls begin in a time |
+//! | [`fallback`](macro@fallback) | answers instead of the error |
+//! | [`resilient`](macro@resilient) | several of them in one place; which order means what |
+//!
+//! # Where to look next
+//!
+//! - [`Rejected`]: what a policy answers instead of running, or finishing, the work.
+//! - [`registry()`]: every policy by name, its [`Snapshot`], its [`Events`], and what is probably a
+//!   mistake ([`Registry::validate`]).
+//! - [`policy()`]: settings in code.
+//! - [`deadline()`], [`time_left()`], [`with_deadline()`] and [`inherit()`]: the time that is left.
+//! - [`Frame`] and [`Judge`]: a stack by hand, without attributes.
+//!
+//! # Features
+//!
+//! - `serde` (off): snapshots, events and settings implement `serde::Serialize`.
+//!
+//! It needs tokio, for its timers. Where tokio's feature `test-util` is on, paused time moves every
+//! timeout, delay and open breaker.
 
 pub use resilient_core::*;
 
@@ -11,6 +82,7 @@ pub use resilient_macros::circuit_breaker;
 pub use resilient_macros::fallback;
 #[doc = include_str!("../docs/rate_limit.md")]
 pub use resilient_macros::rate_limit;
+#[doc = include_str!("../docs/resilient.md")]
 pub use resilient_macros::resilient;
 #[doc = include_str!("../docs/retry.md")]
 pub use resilient_macros::retry;
