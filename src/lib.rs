@@ -74,18 +74,30 @@
 
 pub use resilient_core::*;
 
+// The pages link to each other as files, for readers of the repository. Of two definitions of a link the
+// first one holds, so in rustdoc they link to the attributes.
+/// [rate limit]: macro@rate_limit
 #[doc = include_str!("../docs/bulkhead.md")]
 pub use resilient_macros::bulkhead;
 #[doc = include_str!("../docs/circuit_breaker.md")]
 pub use resilient_macros::circuit_breaker;
 #[doc = include_str!("../docs/fallback.md")]
 pub use resilient_macros::fallback;
+/// [bulkhead]: macro@bulkhead
 #[doc = include_str!("../docs/rate_limit.md")]
 pub use resilient_macros::rate_limit;
+/// [circuit_breaker]: macro@circuit_breaker
+/// [retry]: macro@retry
+/// [timeout]: macro@timeout
+/// [bulkhead]: macro@bulkhead
+/// [rate_limit]: macro@rate_limit
+/// [fallback]: macro@fallback
 #[doc = include_str!("../docs/resilient.md")]
 pub use resilient_macros::resilient;
+/// [timeout]: macro@timeout
 #[doc = include_str!("../docs/retry.md")]
 pub use resilient_macros::retry;
+/// [retry]: macro@retry#the-attempt-inside-the-body
 #[doc = include_str!("../docs/timeout.md")]
 pub use resilient_macros::timeout;
 
