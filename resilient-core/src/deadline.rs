@@ -118,7 +118,7 @@ impl Drop for Scope {
 ///
 /// It is the earliest of all timeouts around the caller, in its own stack and in annotated
 /// functions further out. The clock of a timeout begins to run at the latest when somebody asks.
-/// A spawned task has no deadline of its own accord.
+/// A spawned task has no deadline of its own accord; [`inherit`] gives it one.
 ///
 /// ```
 /// assert_eq!(resilient_core::deadline(), None, "nothing limits this code");

@@ -11,7 +11,8 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 
-/// How many events are kept for a subscriber that is busy with something else.
+/// How many events are kept for a subscriber that is busy with something else. What is older is lost
+/// to it, and counted by [`Events::missed`].
 pub const EVENT_CAPACITY: usize = 1024;
 
 /// Something that happened to a policy.
@@ -19,7 +20,7 @@ pub const EVENT_CAPACITY: usize = 1024;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Event {
-    /// Counts up by one from event to event while anybody listens.
+    /// Counts up by one from event to event while anybody listens, from 0.
     pub number: u64,
     /// When it happened, for people; nothing is decided by it.
     pub at: SystemTime,

@@ -24,6 +24,21 @@ thread_local! {
 /// There is one frame a call, outside of all its policies. Permits look at it when they are
 /// dropped without a result: a body that panicked, and a body that a timeout cut off, are
 /// failures; a call whose caller dropped it, or that was cut off while it waited, is abandoned.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() {
+/// use resilient_core::{CircuitBreaker, CircuitBreakerPolicy, Frame, LivePolicy};
+///
+/// let breaker = CircuitBreaker::new("pricing", &CircuitBreakerPolicy::new());
+/// let frame = Frame::new();
+/// let permit = breaker.admit(&frame).expect("it is closed");
+/// assert_eq!(frame.run(async { 7 }).await, 7);
+///
+/// drop(permit); // nobody said what the call came to
+/// let counts = breaker.snapshot().counts;
+/// assert_eq!((counts.abandoned, counts.failure), (1, 0));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Frame {
     // Never shared between threads at once: an atomic only because a call may move between them.

@@ -11,6 +11,17 @@ impl Registry {
     /// Everything that can be seen of all policies and call sites, at one time for each policy.
     ///
     /// Its `Display` is a table for people.
+    ///
+    /// ```
+    /// use resilient_core::{BulkheadPolicy, policy, registry};
+    ///
+    /// policy("search").bulkhead(BulkheadPolicy::new().limit(8)).register()?;
+    /// let snapshot = registry().snapshot();
+    /// assert_eq!(snapshot.policies[0].state(), "0 of 8");
+    /// assert!(snapshot.call_sites.is_empty(), "no function here is annotated");
+    /// println!("{snapshot}");
+    /// # Ok::<(), resilient_core::RegisterError>(())
+    /// ```
     pub fn snapshot(&self) -> Snapshot {
         let call_sites: Vec<_> = known_sites()
             .into_iter()
@@ -24,7 +35,7 @@ impl Registry {
         }
     }
 
-    /// What can be seen of one policy of this kind.
+    /// What can be seen of one policy of this kind; `None` if nobody has mentioned its name.
     pub fn policy_snapshot(&self, kind: Kind, name: &str) -> Option<PolicySnapshot> {
         self.any(name, kind).map(PolicySnapshot::of)
     }
@@ -74,7 +85,8 @@ impl Registry {
         findings
     }
 
-    /// The annotated function of this name, for example `shop::price`.
+    /// The annotated function of this name, for example `shop::price`; `None` if there is none. Where
+    /// several functions have one path, their names end in `@file:line`.
     pub fn call_site(&self, name: &str) -> Option<CallSiteSnapshot> {
         known_site(name).map(CallSiteSnapshot::of)
     }
@@ -184,7 +196,7 @@ impl CallSiteSnapshot {
         }
     }
 
-    /// The stack as it runs now, with its worst case in time.
+    /// The stack as it runs now, with its worst case in time and what does not fit into it.
     pub fn explain(&self) -> Explanation {
         Explanation::of(Registry::bare(), self.site)
     }

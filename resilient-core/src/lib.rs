@@ -1,4 +1,8 @@
 //! The runtime of `resilient`: policies, permits, the registry and its inspection.
+//!
+//! Use it through the crate `resilient`, which adds the attributes and re-exports everything here. What
+//! an attribute does can be written by hand as well: a [`Frame`] for each call, the live policies of the
+//! [`registry`] around the work, and a [`Judge`] for what their outcomes mean.
 
 mod backoff;
 mod deadline;

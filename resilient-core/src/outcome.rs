@@ -33,7 +33,7 @@ pub enum Failure<E> {
     Error(E),
 }
 
-/// What travels between the policies of one stack.
+/// What travels between the policies of one stack: a value, or why there is none.
 pub type Inside<T, E> = Result<T, Failure<E>>;
 
 /// A return type with a channel for errors: any `Result`, also behind an alias.
@@ -146,6 +146,21 @@ impl<T: ?Sized, F: FnOnce(&T) -> bool> Predicate<T> for Given<F> {
 /// The predicates of one attribute, and the order in which they are asked.
 ///
 /// `R` is the return type of the function: closures find the types of their arguments in it.
+///
+/// ```
+/// use resilient_core::{Failure, Judge, Rejected, Verdict};
+///
+/// type Answer = Result<u32, &'static str>;
+///
+/// let judge = || Judge::<Answer>::new().when(|error| *error != "not found");
+/// assert_eq!(judge().verdict(&Ok(7)), Verdict::Success);
+/// assert_eq!(judge().verdict(&Err(Failure::Error("no answer"))), Verdict::Failure);
+/// assert_eq!(judge().verdict(&Err(Failure::Error("not found"))), Verdict::NoFailure);
+///
+/// let rejected = Rejected::bulkhead_full("search");
+/// let refused = judge().verdict(&Err(Failure::Rejected(rejected)));
+/// assert_eq!(refused, Verdict::Rejected { rejected, when_rejected: None }, "`when` is not asked");
+/// ```
 #[derive(Debug)]
 pub struct Judge<R, When = Unset, Unless = Unset, WhenOk = Unset, WhenRejected = Unset> {
     when: When,
@@ -177,7 +192,7 @@ impl<R: Fallible> Default for Judge<R> {
 }
 
 impl<R: Fallible, When, Unless, WhenOk, WhenRejected> Judge<R, When, Unless, WhenOk, WhenRejected> {
-    /// Only errors for which `test` is true are failures.
+    /// Only errors for which `test` is true are failures. A refusal is not an error.
     #[inline(always)]
     #[must_use]
     pub fn when<F: FnOnce(&R::Error) -> bool>(
@@ -200,7 +215,8 @@ impl<R: Fallible, When, Unless, WhenOk, WhenRejected> Judge<R, When, Unless, Whe
         }
     }
 
-    /// Errors for which `test` is true say nothing about the callee.
+    /// Errors for which `test` is true say nothing about the callee. It is asked before
+    /// [`when`](Self::when). A refusal is not an error.
     #[inline(always)]
     #[must_use]
     pub fn unless<F: FnOnce(&R::Error) -> bool>(
@@ -246,7 +262,8 @@ impl<R: Fallible, When, Unless, WhenOk, WhenRejected> Judge<R, When, Unless, Whe
         }
     }
 
-    /// Decides what a refusal from further in means.
+    /// Decides what a refusal from further in means: for a retry, true is another attempt after its
+    /// own delay; for a fallback, false is to let it pass. A circuit breaker does not look at it.
     #[inline(always)]
     #[must_use]
     pub fn when_rejected<F: FnOnce(&Rejected) -> bool>(

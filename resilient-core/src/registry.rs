@@ -55,42 +55,43 @@ impl Registry {
         &REGISTRY
     }
 
-    /// The circuit breaker of this name.
+    /// The circuit breaker of this name; `None` if nobody has mentioned it.
     pub fn circuit_breaker(&self, name: &str) -> Option<&'static CircuitBreaker> {
         self.live::<CircuitBreakerPolicy>(name)
     }
 
-    /// The retry of this name.
+    /// The retry of this name; `None` if nobody has mentioned it.
     pub fn retry(&self, name: &str) -> Option<&'static Retry> {
         self.live::<RetryPolicy>(name)
     }
 
-    /// The timeout of this name.
+    /// The timeout of this name; `None` if nobody has mentioned it.
     pub fn timeout(&self, name: &str) -> Option<&'static Timeout> {
         self.live::<TimeoutPolicy>(name)
     }
 
-    /// The bulkhead of this name.
+    /// The bulkhead of this name; `None` if nobody has mentioned it.
     pub fn bulkhead(&self, name: &str) -> Option<&'static Bulkhead> {
         self.live::<BulkheadPolicy>(name)
     }
 
-    /// The rate limit of this name.
+    /// The rate limit of this name; `None` if nobody has mentioned it.
     pub fn rate_limit(&self, name: &str) -> Option<&'static RateLimiter> {
         self.live::<RateLimitPolicy>(name)
     }
 
-    /// The fallback of this name.
+    /// The fallback of this name; `None` if nobody has mentioned it.
     pub fn fallback(&self, name: &str) -> Option<&'static Fallback> {
         self.live::<FallbackPolicy>(name)
     }
 
-    /// The live policy of any kind, also one that this crate does not know.
+    /// The live policy of any kind, also one that this crate does not know; `None` if nobody has
+    /// mentioned its name.
     pub fn live<P: Policy>(&self, name: &str) -> Option<&'static P::Live> {
         self.entry::<P>(name).map(|entry| &entry.live)
     }
 
-    /// Subscribes to the events of all policies, from now on.
+    /// Subscribes to the events of all policies, from now on; see [`Events`].
     pub fn events(&self) -> Events {
         Events::subscribe()
     }
@@ -411,7 +412,8 @@ impl fmt::Display for Written {
 /// Begins the definition, in code, of policies under one name.
 ///
 /// What is registered hides what attributes write, setting by setting, before or after their first
-/// call; what it leaves out stays as it is.
+/// call; what it leaves out stays as it is. A fallback has nothing to register but whether it is
+/// switched on: `policy("…").with(FallbackPolicy::new().enabled(false))`.
 ///
 /// ```
 /// use resilient_core::{BulkheadPolicy, RetryPolicy, policy, registry};
@@ -437,7 +439,9 @@ pub fn policy(name: impl Into<String>) -> PolicyDefinition {
     }
 }
 
-/// Policies that are about to be registered under one name; see [`policy`].
+/// Policies that are about to be registered under one name; see [`policy()`].
+///
+/// Values out of range are refused by [`register`](Self::register), not before.
 #[must_use = "nothing is defined before `register` is called"]
 pub struct PolicyDefinition {
     name: String,
@@ -480,7 +484,9 @@ impl PolicyDefinition {
     ///
     /// # Errors
     ///
-    /// If the name is empty, a setting was refused, or a kind is defined twice under this name.
+    /// If the name is empty, a setting is out of range or contradicts another one, or a kind was
+    /// defined under this name before, here or by an earlier call; what attributes write does not
+    /// count.
     /// Then nothing has changed.
     pub fn register(self) -> Result<(), RegisterError> {
         let Self { name, parts } = self;

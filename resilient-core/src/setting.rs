@@ -134,7 +134,8 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// `count` in every `per`.
+    /// `count` in every `per`. Which of them a policy takes says
+    /// [`RateLimitPolicy::rate`](crate::RateLimitPolicy::rate).
     #[must_use]
     pub const fn new(count: u32, per: Duration) -> Self {
         Self { count, per }
@@ -152,7 +153,7 @@ impl Rate {
         self.per
     }
 
-    /// How many that makes in a second, rounded down.
+    /// How many that makes in a second, rounded down, and at most 4 294 967 295.
     #[must_use]
     #[allow(clippy::cast_possible_truncation, reason = "capped by the line before")]
     pub const fn in_a_second(self) -> u32 {
@@ -366,7 +367,7 @@ impl Override {
         }
     }
 
-    /// Ends the override by itself after this time.
+    /// Ends the override by itself after this time, from when it begins. Zero ends it at once.
     #[must_use]
     pub fn lasting(self, lasting: Duration) -> Self {
         Self {

@@ -60,7 +60,8 @@ pub trait LivePolicy: fmt::Debug + Send + Sync + 'static {
     /// Its data.
     type Policy: Policy<Live = Self>;
 
-    /// A live policy with these settings that has not seen a call.
+    /// A live policy with these settings that has not seen a call. It belongs to its owner alone: the
+    /// registry knows only what was annotated, or defined with [`policy()`](crate::policy()).
     fn new(name: &'static str, policy: &Self::Policy) -> Self;
 
     /// Takes over other settings, and keeps its state and statistics.

@@ -363,6 +363,9 @@ impl RetryCall<'_> {
     ///
     /// `None`: it was the last one, and the call ends with what it has. `Some`: wait for the
     /// delay, then try again; [`number`](Self::number) has moved on.
+    ///
+    /// To be asked where the deadline of the call is known: inside the timeouts around it, in the same
+    /// poll as the end of the attempt.
     #[inline]
     #[must_use = "the delay before the next attempt wants to be awaited"]
     pub fn decide(&mut self, verdict: Verdict) -> Option<Delay> {

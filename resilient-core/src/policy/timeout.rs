@@ -55,6 +55,23 @@ const fn end(begin: Nanos, after: Nanos, outer: Nanos) -> (Nanos, bool) {
 // ---- Live policy and permit
 
 /// A timeout at work. See [`TimeoutPolicy`] for its settings.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread", start_paused = true)] async fn main() {
+/// use resilient_core::{Failure, Inside, LivePolicy, Rejected, Timeout, TimeoutPolicy};
+/// use std::time::Duration;
+///
+/// let second = Duration::from_secs(1);
+/// let timeout = Timeout::new("price", &TimeoutPolicy::new().duration(second));
+///
+/// let quick = async { Inside::<u32, ()>::Ok(7) };
+/// assert_eq!(timeout.limit(quick).await, Ok(7));
+///
+/// let hangs = std::future::pending::<Inside<u32, ()>>();
+/// let cut_off = timeout.limit(hangs).await;
+/// assert_eq!(cut_off, Err(Failure::Rejected(Rejected::timed_out("price", second))));
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Timeout {
     name: &'static str,
@@ -70,13 +87,22 @@ impl Timeout {
         self.name
     }
 
-    /// How long the work may take, if it is limited.
+    /// How long the work may take; `None` if nothing limits it, because nobody has given it a duration
+    /// or because it is switched off.
     pub fn duration(&self) -> Option<Duration> {
         let after = self.after.load(Ordering::Relaxed);
         (after != NEVER).then_some(Duration::from_nanos(after))
     }
 
-    /// Limits `inner` to the duration of the policy.
+    /// Limits `inner` to the duration of the policy, or to what an outer timeout has left, if that is
+    /// less.
+    ///
+    /// Resolves to what `inner` gives; to [`Rejected::TimedOut`] if the time is up before; and to
+    /// [`Rejected::NoTimeLeft`], without polling `inner`, if an outer deadline has passed already.
+    ///
+    /// # Panics
+    ///
+    /// When `inner` has to wait and there is no tokio runtime with its timer enabled.
     ///
     /// # Cancel safety
     ///
@@ -90,6 +116,13 @@ impl Timeout {
     }
 
     /// Limits `inner` to `duration`, whatever the policy says, unless it is switched off.
+    ///
+    /// A duration of zero cuts off what is not ready at once. Everything else is as in
+    /// [`limit`](Self::limit).
+    ///
+    /// # Panics
+    ///
+    /// When `inner` has to wait and there is no tokio runtime with its timer enabled.
     ///
     /// # Cancel safety
     ///

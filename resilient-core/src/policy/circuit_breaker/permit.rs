@@ -8,6 +8,10 @@ use crate::outcome::{Outcome, Verdict};
 pub(super) const RELEASED: u64 = u64::MAX;
 
 /// One admission of a circuit breaker, settled exactly once: with a verdict, or by being dropped.
+///
+/// Dropped unsettled it asks the [`Frame`] how the call ended: a body that panicked, or that a timeout
+/// cut off, is a failure; everything else is abandoned, which decides nothing. What was admitted before
+/// the last change of state decides nothing either.
 #[derive(Debug)]
 #[must_use = "a permit that is dropped at once counts as an abandoned call"]
 pub struct CircuitBreakerPermit<'a> {
