@@ -1,0 +1,267 @@
+//! What must hold after every run, whatever the machine was doing meanwhile.
+
+use crate::gateway::{Books, Payment};
+use crate::inventory::Reservation;
+use crate::load::{Answer, Outcome, Story};
+use crate::order::Receipt;
+use crate::phase::{FLAPPING, HANGING, HEALTHY, NO_RECOMMENDATIONS};
+use crate::report::{milliseconds, of_phase, percentile, sorted};
+use resilient::CircuitBreakerState;
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// Everything that was seen.
+pub(crate) struct Evidence {
+    pub(crate) stories: Vec<Story>,
+    /// What the checkout promised, by order.
+    pub(crate) receipts: HashMap<String, Receipt>,
+    /// Orders whose debts were not paid in time.
+    pub(crate) unsettled: usize,
+    /// What the services say they did.
+    pub(crate) books: Books,
+    pub(crate) reservations: HashMap<String, Reservation>,
+    /// The breaker of the payments after they had recovered.
+    pub(crate) recovered: Option<CircuitBreakerState>,
+    /// Breakers that are not closed at the end.
+    pub(crate) not_closed: Vec<String>,
+}
+
+/// What was found, or why it must not be.
+type Finding = Result<String, String>;
+
+/// Every check by what it claims, and its finding.
+pub(crate) fn all(seen: &Evidence) -> Vec<(&'static str, Finding)> {
+    vec![
+        (
+            "with the recommendations dead every order completes",
+            recommendations_are_optional(seen),
+        ),
+        (
+            "an open breaker refuses orders in under 50 ms",
+            refusals_are_fast(seen),
+        ),
+        (
+            "hanging payments do not slow down the inventory",
+            inventory_is_unharmed(seen),
+        ),
+        (
+            "every reservation of a refused order is released",
+            reservations_are_released(seen),
+        ),
+        (
+            "every charge belongs to a placed order or is voided",
+            charges_are_owed(seen),
+        ),
+        ("no order was charged twice", nobody_pays_twice(seen)),
+        (
+            "a placed order that is submitted again gets its receipt",
+            receipts_are_kept(seen),
+        ),
+        (
+            "there was something to undo, and to turn away",
+            compensation_was_needed(seen),
+        ),
+        (
+            "after recovery the breaker closes by itself",
+            breaker_recovers(seen),
+        ),
+        (
+            "with a flapping inventory at least 95% are placed",
+            flapping_is_survived(seen),
+        ),
+        ("no breaker is open at the end", breakers_are_closed(seen)),
+    ]
+}
+
+fn require(holds: bool, finding: String) -> Finding {
+    if holds { Ok(finding) } else { Err(finding) }
+}
+
+fn recommendations_are_optional(seen: &Evidence) -> Finding {
+    let (placed, orders) = placed_in(seen, NO_RECOMMENDATIONS);
+    require(
+        placed == orders && orders > 0,
+        format!("{placed} of {orders}"),
+    )
+}
+
+/// An order that was let through as a probe is none that was refused at once, and cannot be: it is
+/// known by having reached the gateway. There are as few of them as a half-open breaker admits.
+fn refusals_are_fast(seen: &Evidence) -> Finding {
+    let while_open = || answers(seen).filter(|answer| !answer.breaker_was_closed);
+    let probes = while_open()
+        .filter(|answer| answer.steps.charge > 0)
+        .count();
+    let refused = while_open().filter(|answer| answer.steps.charge == 0 && by_breaker(answer));
+    let latencies = sorted(refused.map(|answer| answer.latency));
+    let slowest = latencies.last().copied();
+    require(
+        latencies.len() > 50 && slowest < Some(Duration::from_millis(50)),
+        format!(
+            "{} refused, the slowest in {}; {probes} probes",
+            latencies.len(),
+            milliseconds(slowest)
+        ),
+    )
+}
+
+fn inventory_is_unharmed(seen: &Evidence) -> Finding {
+    let p99 = |phase| {
+        let stories = of_phase(&seen.stories, phase);
+        let answers = stories.iter().filter_map(|story| story.first());
+        percentile(
+            &sorted(answers.filter_map(|answer| answer.steps.inventory)),
+            99,
+        )
+    };
+    let (Some(healthy), Some(hanging)) = (p99(HEALTHY), p99(HANGING)) else {
+        return Err("the inventory was not asked".to_owned());
+    };
+    require(
+        hanging <= healthy * 2 + Duration::from_millis(20),
+        format!(
+            "p99 {}, healthy {}",
+            milliseconds(Some(hanging)),
+            milliseconds(Some(healthy))
+        ),
+    )
+}
+
+fn reservations_are_released(seen: &Evidence) -> Finding {
+    let mut kept: HashMap<&str, u32> = HashMap::new();
+    let mut released = 0;
+    for reservation in seen.reservations.values() {
+        match reservation {
+            Reservation::Kept(order) => *kept.entry(order).or_default() += 1,
+            Reservation::Released(_) => released += 1,
+            Reservation::NeverToBe => {}
+        }
+    }
+    let left = kept
+        .keys()
+        .filter(|order| !seen.receipts.contains_key(**order))
+        .count();
+    let wrong = seen
+        .receipts
+        .keys()
+        .filter(|order| kept.get(order.as_str()) != Some(&1))
+        .count();
+    require(
+        left + wrong + seen.unsettled == 0,
+        format!(
+            "{released} released, {left} left behind, {wrong} placed orders without exactly one, {} unsettled",
+            seen.unsettled
+        ),
+    )
+}
+
+fn charges_are_owed(seen: &Evidence) -> Finding {
+    let (mut good, mut undone, mut stray) = (0, 0, 0);
+    for payment in seen.books.payments.values() {
+        match payment {
+            Payment::Taken { voided: true, .. } => undone += 1,
+            Payment::Taken { order, charge, .. } => match seen.receipts.get(order) {
+                Some(receipt) if receipt.charge == *charge => good += 1,
+                _ => stray += 1,
+            },
+            Payment::NeverToBe => {}
+        }
+    }
+    let unpaid = seen.receipts.len().abs_diff(good);
+    require(
+        stray + unpaid + seen.unsettled == 0,
+        format!("{good} paid, {undone} voided, {stray} strays, {unpaid} placed orders not paid"),
+    )
+}
+
+fn nobody_pays_twice(seen: &Evidence) -> Finding {
+    let twice = &seen.books.charged_twice;
+    let again = seen.stories.iter().filter(|story| story.len() > 1).count();
+    require(
+        twice.is_empty(),
+        format!("{again} submitted again, charged twice: {twice:?}"),
+    )
+}
+
+fn receipts_are_kept(seen: &Evidence) -> Finding {
+    let (mut same, mut other) = (0, 0);
+    for story in &seen.stories {
+        let [
+            Answer {
+                outcome: Outcome::Placed(first),
+                ..
+            },
+            again,
+        ] = story.as_slice()
+        else {
+            continue;
+        };
+        match &again.outcome {
+            Outcome::Placed(second) if second == first => same += 1,
+            _ => other += 1,
+        }
+    }
+    require(
+        same > 0 && other == 0,
+        format!("{same} the same, {other} another"),
+    )
+}
+
+/// Without it the checks above would prove nothing.
+fn compensation_was_needed(seen: &Evidence) -> Finding {
+    let voided = |payment: &&Payment| matches!(payment, Payment::Taken { voided: true, .. });
+    let voided = seen.books.payments.values().filter(voided).count();
+    let too_late = seen.books.too_late;
+    require(
+        voided > 0 && too_late > 0,
+        format!("{voided} charges voided, {too_late} came after they had been voided"),
+    )
+}
+
+fn breaker_recovers(seen: &Evidence) -> Finding {
+    let state = seen.recovered;
+    require(
+        state == Some(CircuitBreakerState::Closed),
+        format!("{state:?}"),
+    )
+}
+
+fn flapping_is_survived(seen: &Evidence) -> Finding {
+    let (placed, orders) = placed_in(seen, FLAPPING);
+    require(
+        placed * 100 >= orders * 95 && orders > 0,
+        format!("{placed} of {orders}"),
+    )
+}
+
+fn breakers_are_closed(seen: &Evidence) -> Finding {
+    require(
+        seen.not_closed.is_empty(),
+        format!("not closed: {:?}", seen.not_closed),
+    )
+}
+
+fn answers(seen: &Evidence) -> impl Iterator<Item = &Answer> {
+    seen.stories.iter().flatten()
+}
+
+fn by_breaker(answer: &Answer) -> bool {
+    matches!(
+        answer.outcome,
+        Outcome::Refused {
+            by_breaker: true,
+            ..
+        }
+    )
+}
+
+/// How many orders of a phase were placed in the end, of how many.
+fn placed_in(seen: &Evidence, phase: usize) -> (usize, usize) {
+    let stories = of_phase(&seen.stories, phase);
+    let last = stories.iter().filter_map(|story| story.last());
+    (
+        last.filter(|answer| matches!(answer.outcome, Outcome::Placed(_)))
+            .count(),
+        stories.len(),
+    )
+}

@@ -1,0 +1,130 @@
+//! The customers: so many in a row, whatever becomes of those before, and some come back.
+
+use crate::ledger::Steps;
+use crate::order::{CheckoutError, Order, Receipt};
+use crate::policies::Checkout;
+use crate::seed::draw;
+use crate::speed::Speed;
+use resilient::{CircuitBreakerState, Rejected};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+/// One customer comes every so many milliseconds, in real time.
+const EVERY: u64 = 250;
+/// What a refused customer is told to wait when no policy knows better, in real time.
+const COME_BACK: u64 = 5_000;
+
+/// What came of one submission of an order.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// Index of the phase in which the order was first submitted.
+    pub(crate) phase: usize,
+    pub(crate) order: String,
+    pub(crate) latency: Duration,
+    pub(crate) outcome: Outcome,
+    /// False if the breaker of the payments refused calls when this was submitted.
+    pub(crate) breaker_was_closed: bool,
+    pub(crate) steps: Steps,
+}
+
+/// How an order was answered.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    Placed(Receipt),
+    Refused {
+        status: u16,
+        retry_after: Option<Duration>,
+        by_breaker: bool,
+    },
+}
+
+/// All submissions of one order, the first one first.
+pub(crate) type Story = Vec<Answer>;
+
+/// Who submits orders to the checkout.
+#[derive(Clone)]
+pub(crate) struct Customers {
+    pub(crate) checkout: Arc<Checkout>,
+    pub(crate) speed: Speed,
+}
+
+impl Customers {
+    /// Submits orders at a steady rate and returns with the last one submitted, not answered.
+    pub(crate) async fn arrive(
+        &self,
+        phase: usize,
+        numbers: Range<u32>,
+        fussy: bool,
+        stories: &mut JoinSet<Story>,
+    ) {
+        let mut ticks = interval(self.speed.millis(EVERY));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        for number in numbers {
+            ticks.tick().await;
+            let order = Order::numbered(number, fussy);
+            stories.spawn(self.clone().shop(phase, order));
+        }
+    }
+
+    /// Submits one order, and perhaps once more.
+    async fn shop(self, phase: usize, order: Order) -> Story {
+        let first = self.submit(phase, &order).await;
+        let wait = self.wait_before_again(&first);
+        let mut story = vec![first];
+        if let Some(wait) = wait {
+            sleep(wait).await;
+            story.push(self.submit(phase, &order).await);
+        }
+        story
+    }
+
+    /// A tenth of the refused orders comes again, half of them without waiting as they were told;
+    /// so does a fiftieth of the placed ones, whose customers clicked twice.
+    fn wait_before_again(&self, answer: &Answer) -> Option<Duration> {
+        let dice = draw(&format!("again {}", answer.order));
+        match &answer.outcome {
+            Outcome::Placed(_) => (dice % 50 == 0).then_some(Duration::ZERO),
+            Outcome::Refused { .. } if dice % 10 != 0 => None,
+            Outcome::Refused { .. } if dice / 10 % 2 == 0 => Some(Duration::ZERO),
+            Outcome::Refused { retry_after, .. } => {
+                Some(retry_after.unwrap_or(self.speed.millis(COME_BACK)))
+            }
+        }
+    }
+
+    async fn submit(&self, phase: usize, order: &Order) -> Answer {
+        let breaker_was_closed = payments_breaker() == Some(CircuitBreakerState::Closed);
+        let begun = Instant::now();
+        let answer = self.checkout.place(order).await;
+        let latency = begun.elapsed();
+        let entry = self.checkout.ledger.entry(&order.id);
+        Answer {
+            phase,
+            order: order.id.clone(),
+            latency,
+            outcome: self.outcome(answer),
+            breaker_was_closed,
+            steps: entry.map(|entry| entry.steps).unwrap_or_default(),
+        }
+    }
+
+    fn outcome(&self, answer: Result<Receipt, CheckoutError>) -> Outcome {
+        match answer {
+            Ok(receipt) => Outcome::Placed(receipt),
+            Err(error) => Outcome::Refused {
+                status: error.status(),
+                retry_after: error.retry_after(self.speed.millis(COME_BACK)),
+                by_breaker: matches!(error, CheckoutError::Rejected(Rejected::CircuitOpen(_))),
+            },
+        }
+    }
+}
+
+/// What the breaker in front of the payments does.
+pub(crate) fn payments_breaker() -> Option<CircuitBreakerState> {
+    let breaker = resilient::registry().circuit_breaker("payments")?;
+    Some(breaker.state())
+}
