@@ -125,22 +125,11 @@ impl Ledger {
         placed.collect()
     }
 
-    /// How many orders are under way.
-    pub(crate) fn running(&self) -> usize {
-        self.count(|state| matches!(state, State::Running))
-    }
-
-    /// How many orders are refused, and not all is undone yet.
-    pub(crate) fn settling(&self) -> usize {
-        self.count(|state| matches!(state, State::Settling))
-    }
-
-    fn count(&self, wanted: impl Fn(&State) -> bool) -> usize {
+    /// How many orders are under way, or refused and not all undone yet.
+    pub(crate) fn unsettled(&self) -> usize {
         let entries = self.entries();
-        entries
-            .values()
-            .filter(|entry| wanted(&entry.state))
-            .count()
+        let open = |entry: &&Entry| matches!(entry.state, State::Running | State::Settling);
+        entries.values().filter(open).count()
     }
 
     fn update(&self, order: &str, change: impl FnOnce(&mut Entry)) {
@@ -264,11 +253,11 @@ async fn undo(checkout: &Checkout, debt: &Debt) -> Result<(), CheckoutError> {
     Ok(())
 }
 
-/// Waits until `count` comes to nothing, `within` so much time: what it came to.
-pub(crate) async fn wait_for_none(within: Duration, count: impl Fn() -> usize) -> usize {
+/// Waits until every order is placed or settled, `within` so much time: how many are not.
+pub(crate) async fn settled(ledger: &Ledger, within: Duration) -> usize {
     let begun = Instant::now();
-    while count() > 0 && begun.elapsed() < within {
+    while ledger.unsettled() > 0 && begun.elapsed() < within {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    count()
+    ledger.unsettled()
 }

@@ -9,6 +9,7 @@ use resilient::{CircuitBreakerState, Rejected};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
@@ -52,7 +53,8 @@ pub(crate) struct Customers {
 }
 
 impl Customers {
-    /// Submits orders at a steady rate and returns with the last one submitted, not answered.
+    /// Submits orders at a steady rate, and returns when each has been answered once: what an
+    /// order meets belongs to its phase. Who comes again may do so in a later one.
     pub(crate) async fn arrive(
         &self,
         phase: usize,
@@ -62,16 +64,21 @@ impl Customers {
     ) {
         let mut ticks = interval(self.speed.millis(EVERY));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // Nothing is sent: the channel closes when the last customer has let go of it.
+        let (unanswered, mut all_answered) = channel::<()>(1);
         for number in numbers {
             ticks.tick().await;
             let order = Order::numbered(number, fussy);
-            stories.spawn(self.clone().shop(phase, order));
+            stories.spawn(self.clone().shop(phase, order, unanswered.clone()));
         }
+        drop(unanswered);
+        all_answered.recv().await;
     }
 
     /// Submits one order, and perhaps once more.
-    async fn shop(self, phase: usize, order: Order) -> Story {
+    async fn shop(self, phase: usize, order: Order, unanswered: Sender<()>) -> Story {
         let first = self.submit(phase, &order).await;
+        drop(unanswered);
         let wait = self.wait_before_again(&first);
         let mut story = vec![first];
         if let Some(wait) = wait {
