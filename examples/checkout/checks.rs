@@ -5,7 +5,7 @@ use crate::inventory::Reservation;
 use crate::load::{Answer, Outcome, Story};
 use crate::order::Receipt;
 use crate::phase::{FLAPPING, HANGING, HEALTHY, NO_RECOMMENDATIONS};
-use crate::report::{milliseconds, of_phase, percentile, sorted};
+use crate::report::{first_answers, milliseconds, of_phase, percentile, sorted};
 use resilient::CircuitBreakerState;
 use std::collections::HashMap;
 use std::time::Duration;
@@ -108,7 +108,6 @@ fn refusals_are_fast(seen: &Evidence) -> Finding {
 fn inventory_is_unharmed(seen: &Evidence) -> Finding {
     let p99 = |phase| {
         let stories = of_phase(&seen.stories, phase);
-        let answers = stories.iter().filter_map(|story| story.first());
         percentile(
             &sorted(answers.filter_map(|answer| answer.steps.inventory)),
             99,
@@ -133,7 +132,7 @@ fn reservations_are_released(seen: &Evidence) -> Finding {
     for reservation in seen.reservations.values() {
         match reservation {
             Reservation::Kept(order) => *kept.entry(order).or_default() += 1,
-            Reservation::Released(_) => released += 1,
+            Reservation::Released => released += 1,
             Reservation::NeverToBe => {}
         }
     }
@@ -246,13 +245,12 @@ fn by_breaker(answer: &Answer) -> bool {
     )
 }
 
-/// How many orders of a phase were placed in the end, of how many.
+/// How many orders of a phase were placed at once, of how many.
 fn placed_in(seen: &Evidence, phase: usize) -> (usize, usize) {
     let stories = of_phase(&seen.stories, phase);
-    let last = stories.iter().filter_map(|story| story.last());
+    let placed = |answer: &&Answer| matches!(answer.outcome, Outcome::Placed(_));
     (
-        last.filter(|answer| matches!(answer.outcome, Outcome::Placed(_)))
-            .count(),
+        first_answers(&stories).filter(placed).count(),
         stories.len(),
     )
 }

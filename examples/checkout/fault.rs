@@ -1,6 +1,6 @@
 //! How a service goes wrong when it is told to.
 
-use crate::seed::draw;
+use crate::seed::one_in;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -61,8 +61,9 @@ impl Switch {
             // It ends the task of the connection, and no panic hook hears of it.
             std::panic::resume_unwind(Box::new("the service is dead"));
         }
-        let dice = draw(&format!("{key} {}", self.count(key)));
-        let work_first = dice % 2 == 0;
+        let call = format!("{key} {}", self.count(key));
+        let flaps = one_in(5, &format!("flap {call}"));
+        let work_first = one_in(2, &format!("work first {call}"));
         let switch = self.clone();
         let task = tokio::spawn(async move {
             tokio::time::sleep(switch.delay).await;
@@ -76,7 +77,7 @@ impl Switch {
                     switch.hang().await;
                     work().into_response()
                 }
-                Fault::Flapping if dice / 2 % 5 == 0 => {
+                Fault::Flapping if flaps => {
                     if work_first {
                         work();
                     }

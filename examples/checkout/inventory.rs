@@ -26,8 +26,8 @@ type Shelves = HashMap<String, Reservation>;
 pub(crate) enum Reservation {
     /// A piece is kept for this order.
     Kept(String),
-    /// It was kept for this order, and was put back.
-    Released(String),
+    /// It was kept, and was put back.
+    Released,
     /// Released before it was seen: nothing will ever be kept.
     NeverToBe,
 }
@@ -69,8 +69,8 @@ impl Inventory {
     fn release(&self, key: String) {
         let mut shelves = self.shelves();
         let reservation = shelves.entry(key).or_insert(Reservation::NeverToBe);
-        if let Reservation::Kept(order) = reservation {
-            *reservation = Reservation::Released(std::mem::take(order));
+        if let Reservation::Kept(_) = reservation {
+            *reservation = Reservation::Released;
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::ledger::Steps;
 use crate::order::{CheckoutError, Order, Receipt};
 use crate::policies::Checkout;
-use crate::seed::draw;
+use crate::seed::one_in;
 use crate::speed::Speed;
 use resilient::{CircuitBreakerState, Rejected};
 use std::ops::Range;
@@ -91,11 +91,13 @@ impl Customers {
     /// A tenth of the refused orders comes again, half of them without waiting as they were told;
     /// so does a fiftieth of the placed ones, whose customers clicked twice.
     fn wait_before_again(&self, answer: &Answer) -> Option<Duration> {
-        let dice = draw(&format!("again {}", answer.order));
+        let order = &answer.order;
         match &answer.outcome {
-            Outcome::Placed(_) => (dice % 50 == 0).then_some(Duration::ZERO),
-            Outcome::Refused { .. } if dice % 10 != 0 => None,
-            Outcome::Refused { .. } if dice / 10 % 2 == 0 => Some(Duration::ZERO),
+            Outcome::Placed(_) => one_in(50, &format!("twice {order}")).then_some(Duration::ZERO),
+            Outcome::Refused { .. } if !one_in(10, &format!("again {order}")) => None,
+            Outcome::Refused { .. } if one_in(2, &format!("impatient {order}")) => {
+                Some(Duration::ZERO)
+            }
             Outcome::Refused { retry_after, .. } => {
                 Some(retry_after.unwrap_or(self.speed.millis(COME_BACK)))
             }
@@ -105,7 +107,8 @@ impl Customers {
     async fn submit(&self, phase: usize, order: &Order) -> Answer {
         let breaker_was_closed = payments_breaker() == Some(CircuitBreakerState::Closed);
         let begun = Instant::now();
-        let answer = self.checkout.place(order).await;
+        // Boxed, since the futures of an HTTP client are large.
+        let answer = Box::pin(self.checkout.place(order)).await;
         let latency = begun.elapsed();
         let entry = self.checkout.ledger.entry(&order.id);
         Answer {

@@ -1,6 +1,6 @@
 //! What is ordered, what comes of it, and what can go wrong.
 
-use crate::seed::draw;
+use crate::seed::one_in;
 use resilient::Rejected;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -26,14 +26,13 @@ pub(crate) struct Order {
 impl Order {
     /// The order with this number; `fussy` ones are now and then declined or out of stock.
     pub(crate) fn numbered(number: u32, fussy: bool) -> Self {
-        let dice = draw(&format!("order {number}"));
         let item = ITEMS[number as usize % ITEMS.len()];
-        let sold_out = fussy && dice % 20 == 1;
+        let sold_out = fussy && one_in(20, &format!("sold out {number}"));
         Self {
             id: format!("order-{number}"),
             item: if sold_out { SOLD_OUT } else { item }.to_owned(),
             amount: 100 + number,
-            card_is_good: !(fussy && dice % 20 == 0),
+            card_is_good: !(fussy && one_in(20, &format!("declined {number}"))),
         }
     }
 }

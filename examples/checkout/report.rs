@@ -20,18 +20,19 @@ const HEAD: [&str; 14] = [
     "payments",
 ];
 
-/// Prints one line per phase: orders by their last answer, latencies by their first.
+/// Prints one line per phase: what became of its orders when they were first submitted.
 pub(crate) fn print(phases: &[&str], stories: &[Story]) {
     let mut lines = vec![HEAD.map(str::to_owned).to_vec()];
     for (index, name) in phases.iter().enumerate() {
         lines.push(line(name, &of_phase(stories, index)));
     }
     println!(
-        "\nOrders by phase. 503 says when to come again (the longest wait is shown), again is"
+        "\nOrders by phase. Retry-After is the longest that went with a 503, again counts who"
     );
     println!(
-        "how many were submitted twice, the last two columns are attempts per order (most).\n"
+        "came a second time (and had a receipt then), inventory and payments are attempts per"
     );
+    println!("order (the most).\n");
     for line in &lines {
         print_aligned(line, &lines);
     }
@@ -39,79 +40,65 @@ pub(crate) fn print(phases: &[&str], stories: &[Story]) {
 
 /// The stories that began in this phase.
 pub(crate) fn of_phase(stories: &[Story], phase: usize) -> Vec<&Story> {
-    stories
-        .iter()
-        .filter(|story| first(story).is_some_and(|answer| answer.phase == phase))
-        .collect()
+    let began = |story: &&Story| story.first().is_some_and(|answer| answer.phase == phase);
+    stories.iter().filter(began).collect()
 }
 
-fn first(story: &Story) -> Option<&Answer> {
-    story.first()
+/// How the orders of these stories were answered first.
+pub(crate) fn first_answers<'a>(stories: &[&'a Story]) -> impl Iterator<Item = &'a Answer> {
+    stories.iter().filter_map(|story| story.first())
 }
 
 fn line(name: &str, stories: &[&Story]) -> Vec<String> {
-    let last = || stories.iter().filter_map(|story| story.last());
-    let placed = |degraded: bool| {
-        last()
-            .filter(|answer| matches!(&answer.outcome, Outcome::Placed(receipt) if receipt.is_degraded() == degraded))
-            .count()
-    };
-    let refused = |wanted: u16| {
-        last()
-            .filter(|answer| matches!(answer.outcome, Outcome::Refused { status, .. } if status == wanted))
-            .count()
-    };
-    let latencies = sorted(
-        stories
-            .iter()
-            .filter_map(|story| first(story))
-            .map(|answer| answer.latency),
-    );
-    let again = stories.iter().filter(|story| story.len() > 1).count();
-    let counts = [
-        stories.len(),
-        placed(false),
-        placed(true),
-        refused(402),
-        refused(409),
-        refused(503),
-    ];
-    let mut cells = vec![name.to_owned()];
-    cells.extend(counts.map(|count| count.to_string()));
-    cells.push(longest_wait(last()));
-    cells.push(again.to_string());
+    let latencies = sorted(first_answers(stories).map(|answer| answer.latency));
+    let mut cells = vec![name.to_owned(), stories.len().to_string()];
+    cells.extend(placed_whole_and_degraded(stories).map(|count| count.to_string()));
+    cells.extend([402, 409, 503].map(|status| refused(stories, status).to_string()));
+    cells.push(milliseconds(longest_wait(stories)));
+    cells.push(again(stories));
     cells.extend([50, 95, 99].map(|share| milliseconds(percentile(&latencies, share))));
     cells.push(attempts(stories, |answer| answer.steps.reserve));
     cells.push(attempts(stories, |answer| answer.steps.charge));
     cells
 }
 
-fn longest_wait<'a>(answers: impl Iterator<Item = &'a Answer>) -> String {
-    let waits = answers.filter_map(|answer| match answer.outcome {
-        Outcome::Refused {
-            status: 503,
-            retry_after,
-            ..
-        } => retry_after,
-        _ => None,
-    });
-    waits
-        .max()
-        .map_or("-".to_owned(), |wait| milliseconds(Some(wait)))
+fn placed_whole_and_degraded(stories: &[&Story]) -> [usize; 2] {
+    let mut counts = [0, 0];
+    for answer in first_answers(stories) {
+        if let Outcome::Placed(receipt) = &answer.outcome {
+            counts[usize::from(receipt.is_degraded())] += 1;
+        }
+    }
+    counts
 }
 
-/// The mean over the first submissions, and the most.
+fn refused(stories: &[&Story], wanted: u16) -> usize {
+    let refused = |answer: &&Answer| matches!(answer.outcome, Outcome::Refused { status, .. } if status == wanted);
+    first_answers(stories).filter(refused).count()
+}
+
+fn longest_wait(stories: &[&Story]) -> Option<Duration> {
+    let wait = |answer: &Answer| match answer.outcome {
+        Outcome::Refused { retry_after, .. } => retry_after,
+        Outcome::Placed(_) => None,
+    };
+    first_answers(stories).filter_map(wait).max()
+}
+
+fn again(stories: &[&Story]) -> String {
+    let second = || stories.iter().filter_map(|story| story.get(1));
+    let placed = second().filter(|answer| matches!(answer.outcome, Outcome::Placed(_)));
+    format!("{} ({})", second().count(), placed.count())
+}
+
+/// The mean, and the most.
 fn attempts(stories: &[&Story], count: impl Fn(&Answer) -> u32) -> String {
-    let counts: Vec<u32> = stories
-        .iter()
-        .filter_map(|story| first(story))
-        .map(count)
-        .collect();
+    let counts: Vec<u32> = first_answers(stories).map(count).collect();
     let Some(most) = counts.iter().max() else {
         return "-".to_owned();
     };
-    let mean = f64::from(counts.iter().sum::<u32>()) / counts.len() as f64;
-    format!("{mean:.2} ({most})")
+    let hundredths = counts.iter().sum::<u32>() as usize * 100 / counts.len();
+    format!("{}.{:02} ({most})", hundredths / 100, hundredths % 100)
 }
 
 /// The same durations, the shortest first.
@@ -136,14 +123,13 @@ pub(crate) fn milliseconds(duration: Option<Duration>) -> String {
 
 /// The first column to the left, numbers to the right, each column as wide as its widest cell.
 fn print_aligned(line: &[String], all: &[Vec<String>]) {
-    let mut text = String::new();
     for (column, cell) in line.iter().enumerate() {
         let width = all.iter().map(|line| line[column].len()).max().unwrap_or(0);
-        text += &if column == 0 {
-            format!("{cell:<width$}")
+        if column == 0 {
+            print!("{cell:<width$}");
         } else {
-            format!("  {cell:>width$}")
-        };
+            print!("  {cell:>width$}");
+        }
     }
-    println!("{text}");
+    println!();
 }
