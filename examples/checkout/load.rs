@@ -5,7 +5,7 @@ use crate::order::{CheckoutError, Order, Receipt};
 use crate::policies::Checkout;
 use crate::seed::one_in;
 use crate::speed::Speed;
-use resilient::{CircuitBreakerState, Rejected};
+use resilient::CircuitBreakerState;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +31,16 @@ pub(crate) struct Answer {
     pub(crate) steps: Steps,
 }
 
+impl Answer {
+    pub(crate) fn is_placed(&self) -> bool {
+        matches!(self.outcome, Outcome::Placed(_))
+    }
+
+    pub(crate) fn is_refused_with(&self, wanted: u16) -> bool {
+        matches!(self.outcome, Outcome::Refused { status, .. } if status == wanted)
+    }
+}
+
 /// How an order was answered.
 #[derive(Debug)]
 pub(crate) enum Outcome {
@@ -38,7 +48,6 @@ pub(crate) enum Outcome {
     Refused {
         status: u16,
         retry_after: Option<Duration>,
-        by_breaker: bool,
     },
 }
 
@@ -127,7 +136,6 @@ impl Customers {
             Err(error) => Outcome::Refused {
                 status: error.status(),
                 retry_after: error.retry_after(self.speed.millis(COME_BACK)),
-                by_breaker: matches!(error, CheckoutError::Rejected(Rejected::CircuitOpen(_))),
             },
         }
     }

@@ -72,9 +72,10 @@ fn placed_whole_and_degraded(stories: &[&Story]) -> [usize; 2] {
     counts
 }
 
-fn refused(stories: &[&Story], wanted: u16) -> usize {
-    let refused = |answer: &&Answer| matches!(answer.outcome, Outcome::Refused { status, .. } if status == wanted);
-    first_answers(stories).filter(refused).count()
+fn refused(stories: &[&Story], status: u16) -> usize {
+    first_answers(stories)
+        .filter(|answer| answer.is_refused_with(status))
+        .count()
 }
 
 fn longest_wait(stories: &[&Story]) -> Option<Duration> {
@@ -87,7 +88,7 @@ fn longest_wait(stories: &[&Story]) -> Option<Duration> {
 
 fn again(stories: &[&Story]) -> String {
     let second = || stories.iter().filter_map(|story| story.get(1));
-    let placed = second().filter(|answer| matches!(answer.outcome, Outcome::Placed(_)));
+    let placed = second().filter(|answer| answer.is_placed());
     format!("{} ({})", second().count(), placed.count())
 }
 
