@@ -49,8 +49,8 @@ impl Switch {
     ///
     /// It runs in a task of its own, since a real service does not stop working because its caller
     /// has gone. And a call that fails may have done its work all the same: every other one that
-    /// hangs does it before it hangs, the others when the hang is over and nobody waits any more;
-    /// every other 503 is a lie as well.
+    /// hangs does it before it hangs, the others some time after, when nobody waits any more and it
+    /// may have been undone already; every other 503 is a lie as well.
     pub(crate) async fn answer<A: IntoResponse>(
         &self,
         key: &str,
@@ -75,6 +75,7 @@ impl Switch {
                 }
                 Fault::Hang => {
                     switch.hang().await;
+                    tokio::time::sleep(switch.delay * 10).await;
                     work().into_response()
                 }
                 Fault::Flapping if flaps => {
