@@ -82,8 +82,8 @@ impl Checkout {
     }
 
     /// Finds what else the customer may like: optional, so it always has an answer.
-    #[fallback(Self::nothing)]
-    #[fallback(Self::popular)]
+    #[fallback(value = Recommended::Nothing)]
+    #[fallback(|_| Self::popular(&order.item))]
     #[timeout("recommendations", 1s)]
     #[bulkhead("recommendations", 5)]
     async fn recommend(&self, order: &Order) -> Result<Recommended, CheckoutError> {
@@ -92,17 +92,13 @@ impl Checkout {
         Ok(Recommended::Personal(accepted(answer)?.json().await?))
     }
 
-    /// What everybody buys, for most items.
-    fn popular(&self, order: &Order) -> Result<Recommended, CheckoutError> {
-        match order.item.as_str() {
+    /// What everybody buys with most items.
+    fn popular(item: &str) -> Result<Recommended, CheckoutError> {
+        match item {
             "lamp" | "kettle" => Ok(Recommended::Popular(vec!["bulb".into(), "teapot".into()])),
             "spade" | "novel" => Ok(Recommended::Popular(vec!["seeds".into()])),
             _ => Err(CheckoutError::NothingPopular),
         }
-    }
-
-    fn nothing(&self, _: &Order) -> Result<Recommended, CheckoutError> {
-        Ok(Recommended::Nothing)
     }
 
     /// Gives the money back, or sees to it that it is never taken. Nobody waits for it, so it is
