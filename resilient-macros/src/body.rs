@@ -480,7 +480,7 @@ impl<'a> Body<'a> {
     /// `failure` as the function's own error.
     fn error(&self, index: usize, failure: &Ident) -> TokenStream {
         let (fallible, span) = (self.fallible(), self.returns_span());
-        let private = at(span, self.private);
+        let (private, failure) = (at(span, self.private), at(span, &failure.to_token_stream()));
         if !Stack::rejects(&self.stack.layers[index..]) {
             return quote_spanned!(span=> #private::error_unrejected::<#fallible>(#failure));
         }

@@ -155,15 +155,16 @@ impl Expansion<'_> {
         }
         let nest = self.nest(0);
         let (returns, span) = (self.body.returns(), self.body.returns_span());
-        let at_returns = at(span, private);
+        // The compiler blames the argument for what is wrong with its type.
+        let (at_returns, ended) = (at(span, private), at(span, &outcome.to_token_stream()));
         let finish = match &self.stack.shared.map_err {
             Some(path) => {
-                quote_spanned!(span=> #at_returns::finish_with::<#returns, _>(#outcome, #path))
+                quote_spanned!(span=> #at_returns::finish_with::<#returns, _>(#ended, #path))
             }
             None if Stack::rejects(self.layers) => {
-                quote_spanned!(span=> #at_returns::finish::<#returns>(#outcome))
+                quote_spanned!(span=> #at_returns::finish::<#returns>(#ended))
             }
-            None => quote_spanned!(span=> #at_returns::finish_unrejected::<#returns>(#outcome)),
+            None => quote_spanned!(span=> #at_returns::finish_unrejected::<#returns>(#ended)),
         };
         quote_spanned!(self.site=>
             #frame

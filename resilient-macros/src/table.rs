@@ -266,6 +266,27 @@ mod tests {
         assert_eq!(listed(["a", "b", "c"]), "`a`, `b` and `c`");
     }
 
+    /// The keys of data are those of the core's builder, in any order.
+    fn agrees<P: resilient_core::Policy>() {
+        let attribute = Attribute::named(P::KIND.as_str()).expect("an attribute for every kind");
+        let of_table = attribute.keys.iter().filter(|key| key.takes.is_data());
+        let mut of_table: Vec<&str> = of_table.map(|key| key.name).collect();
+        let mut of_builder = P::KEYS.to_vec();
+        of_table.sort_unstable();
+        of_builder.sort_unstable();
+        assert_eq!(of_table, of_builder, "{}", attribute.name);
+    }
+
+    #[test]
+    fn the_table_and_the_builders_have_the_same_keys() {
+        agrees::<resilient_core::CircuitBreakerPolicy>();
+        agrees::<resilient_core::RetryPolicy>();
+        agrees::<resilient_core::TimeoutPolicy>();
+        agrees::<resilient_core::BulkheadPolicy>();
+        agrees::<resilient_core::RateLimitPolicy>();
+        agrees::<resilient_core::FallbackPolicy>();
+    }
+
     #[test]
     fn every_positional_value_has_a_key_unless_it_is_code() {
         for attribute in &ATTRIBUTES {
