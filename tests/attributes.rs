@@ -1,5 +1,11 @@
 //! What a stack of attributes does when it runs: the order of its policies, its names, its code.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::unwrap_used,
+    reason = "the functions are made for the attributes, and a test may fail"
+)]
+
 use resilient::{
     CircuitBreakerState, IdempotencyKey, Rejected, bulkhead, circuit_breaker, fallback, rate_limit,
     registry, resilient, retry, timeout,
