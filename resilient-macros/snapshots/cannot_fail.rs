@@ -62,7 +62,7 @@ async fn stock() -> u32 {
                                     let __resilient_returns: u32 = loop {};
                                     return __resilient_returns;
                                 }
-                                count().await
+                                { count().await }
                             }
                                 .await,
                         ),

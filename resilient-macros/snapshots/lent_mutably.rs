@@ -57,8 +57,10 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
                 };
             }
         };
-        println!("{__resilient_self:?} {}", cx.number());
-        __resilient_self.gateway.charge(order, cx.idempotency_key()).await
+        {
+            println!("{__resilient_self:?} {}", cx.number());
+            __resilient_self.gateway.charge(order, cx.idempotency_key()).await
+        }
     };
     let __resilient_outcome = {
         let __resilient_outcome = {

@@ -97,8 +97,10 @@ async fn fetch(&mut self, request: Request) -> Result<&mut Page, Error> {
                                         return __resilient_returns;
                                     }
                                     let mut request = request;
-                                    request.sign();
-                                    self.ask(request).await
+                                    {
+                                        request.sign();
+                                        self.ask(request).await
+                                    }
                                 })
                                 .await,
                         )

@@ -76,7 +76,7 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
             let __resilient_returns: Result<Price, PriceError> = loop {};
             return __resilient_returns;
         }
-        ask(sku).await
+        { ask(sku).await }
     });
     let __resilient_outcome = '__resilient_0: {
         let mut __resilient_permit = match __RESILIENT_0_CIRCUIT_BREAKER

@@ -13,9 +13,10 @@ use syn::{Lifetime, Result, Signature};
 /// The module in which everything is that an expansion names.
 pub(crate) fn private(path: Option<&syn::Path>) -> TokenStream {
     let site = Span::mixed_site();
-    match path {
-        Some(path) => quote_spanned!(site=> #path::__private),
-        None => quote_spanned!(site=> ::resilient::__private),
+    if let Some(path) = path {
+        quote_spanned!(site=> #path::__private)
+    } else {
+        quote_spanned!(site=> ::resilient::__private)
     }
 }
 
@@ -89,11 +90,10 @@ impl Expansion<'_> {
             let value = layer.data.iter().fold(new, |before, datum| {
                 self.built(layer.attribute.policy, &before, datum)
             });
-            let name = match &layer.name {
-                Some(name) => {
-                    quote_spanned!(self.site=> #private::core::option::Option::Some(#name))
-                }
-                None => quote_spanned!(self.site=> #private::core::option::Option::None),
+            let name = if let Some(name) = &layer.name {
+                quote_spanned!(self.site=> #private::core::option::Option::Some(#name))
+            } else {
+                quote_spanned!(self.site=> #private::core::option::Option::None)
             };
             let per_call = layer.per_call.as_ref();
             let per_call = per_call.map(|_| quote_spanned!(self.site=> .per_call()));
@@ -155,15 +155,16 @@ impl Expansion<'_> {
         }
         let nest = self.nest(0);
         let (returns, span) = (self.body.returns(), self.body.returns_span());
-        let at_returns = at(span, private);
+        // The compiler blames the argument for what is wrong with its type.
+        let (at_returns, ended) = (at(span, private), at(span, &outcome.to_token_stream()));
         let finish = match &self.stack.shared.map_err {
             Some(path) => {
-                quote_spanned!(span=> #at_returns::finish_with::<#returns, _>(#outcome, #path))
+                quote_spanned!(span=> #at_returns::finish_with::<#returns, _>(#ended, #path))
             }
             None if Stack::rejects(self.layers) => {
-                quote_spanned!(span=> #at_returns::finish::<#returns>(#outcome))
+                quote_spanned!(span=> #at_returns::finish::<#returns>(#ended))
             }
-            None => quote_spanned!(span=> #at_returns::finish_unrejected::<#returns>(#outcome)),
+            None => quote_spanned!(span=> #at_returns::finish_unrejected::<#returns>(#ended)),
         };
         quote_spanned!(self.site=>
             #frame
@@ -294,11 +295,10 @@ impl Expansion<'_> {
         );
         let key = layer.attempt.as_ref().map(|_| {
             let key = local(&format!("key_{index}"));
-            let value = match &layer.idempotency_key {
-                Some(expression) => {
-                    quote_spanned!(self.site=> #private::IdempotencyKey::of(&(#expression)))
-                }
-                None => quote_spanned!(self.site=> #private::IdempotencyKey::random()),
+            let value = if let Some(expression) = &layer.idempotency_key {
+                quote_spanned!(self.site=> #private::IdempotencyKey::of(&(#expression)))
+            } else {
+                quote_spanned!(self.site=> #private::IdempotencyKey::random())
             };
             quote_spanned!(self.site=> let #key = #value;)
         });
@@ -330,9 +330,10 @@ impl Expansion<'_> {
                 quote_spanned!(self.site=> async { #inner })
             }
         };
-        match &self.layers[index].per_call {
-            Some(closure) => quote_spanned!(self.site=> #live.limit_to((#closure)(), #inner)),
-            None => quote_spanned!(self.site=> #live.limit(#inner)),
+        if let Some(closure) = &self.layers[index].per_call {
+            quote_spanned!(self.site=> #live.limit_to((#closure)(), #inner))
+        } else {
+            quote_spanned!(self.site=> #live.limit(#inner))
         }
     }
 
