@@ -291,7 +291,7 @@ pub enum Source {
         /// The line of the function's first attribute.
         line: u32,
     },
-    /// The program registered it with [`policy`](crate::policy).
+    /// The program registered it with [`policy`](crate::policy()).
     Code,
 }
 

@@ -11,11 +11,11 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
     use ::resilient::__private as __resilient;
     static __RESILIENT_0_FALLBACK: __resilient::Binding<__resilient::FallbackPolicy> = __resilient::Binding::new(
         __resilient::FallbackPolicy::new(),
-        __resilient::core::option::Option::None,
+        __resilient::None,
     );
     static __RESILIENT_1_RETRY: __resilient::Binding<__resilient::RetryPolicy> = __resilient::Binding::new(
         __resilient::RetryPolicy::new(),
-        __resilient::core::option::Option::None,
+        __resilient::None,
     );
     fn __resilient_name() -> &'static str {
         __resilient::core::any::type_name_of_val(&__resilient_name)
@@ -88,12 +88,8 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
                                 .verdict(&__resilient_outcome),
                         )
                     {
-                        __resilient::core::option::Option::Some(__resilient_delay) => {
-                            __resilient_delay
-                        }
-                        __resilient::core::option::Option::None => {
-                            break __resilient_outcome;
-                        }
+                        __resilient::Some(__resilient_delay) => __resilient_delay,
+                        __resilient::None => break __resilient_outcome,
                     }
                 };
                 __resilient_delay.await;

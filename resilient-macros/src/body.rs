@@ -304,7 +304,7 @@ impl<'a> Body<'a> {
             return value.to_token_stream();
         }
         let private = self.private;
-        quote_spanned!(Span::mixed_site()=> #private::core::result::Result::Ok(#value))
+        quote_spanned!(Span::mixed_site()=> #private::Ok(#value))
     }
 
     /// The type of the outcome: what is declared, or a `Result` around it.
@@ -312,7 +312,7 @@ impl<'a> Body<'a> {
         let (private, returns) = (self.private, &self.returns);
         if self.stack.infallible {
             quote_spanned!(self.returns_span()=>
-                #private::core::result::Result<#returns, #private::Rejected>
+                #private::Result<#returns, #private::Rejected>
             )
         } else {
             returns.clone()

@@ -91,9 +91,9 @@ impl Expansion<'_> {
                 self.built(layer.attribute.policy, &before, datum)
             });
             let name = if let Some(name) = &layer.name {
-                quote_spanned!(self.site=> #private::core::option::Option::Some(#name))
+                quote_spanned!(self.site=> #private::Some(#name))
             } else {
-                quote_spanned!(self.site=> #private::core::option::Option::None)
+                quote_spanned!(self.site=> #private::None)
             };
             let per_call = layer.per_call.as_ref();
             let per_call = per_call.map(|_| quote_spanned!(self.site=> .per_call()));
@@ -218,7 +218,7 @@ impl Expansion<'_> {
         if self.stack.infallible {
             let fallible = self.body.fallible();
             return quote_spanned!(span=>
-                #private::split::<#fallible>(#private::core::result::Result::Ok(#future.await))
+                #private::split::<#fallible>(#private::Ok(#future.await))
             );
         }
         let split = quote_spanned!(span=> #private::split);
@@ -252,7 +252,7 @@ impl Expansion<'_> {
     fn refuse(&self, block: &Lifetime) -> TokenStream {
         let (private, rejected) = (self.private, local("rejected"));
         quote_spanned!(self.site=>
-            break #block #private::core::result::Result::Err(#private::Failure::Rejected(#rejected))
+            break #block #private::Err(#private::Failure::Rejected(#rejected))
         )
     }
 
@@ -266,8 +266,8 @@ impl Expansion<'_> {
         let refuse = self.refuse(&self.block_name(index));
         quote_spanned!(self.site=>
             match #admission {
-                #private::core::result::Result::Ok(#permit) => #permit,
-                #private::core::result::Result::Err(#rejected) => #refuse,
+                #private::Ok(#permit) => #permit,
+                #private::Err(#rejected) => #refuse,
             }
         )
     }
@@ -311,8 +311,8 @@ impl Expansion<'_> {
                 let #delay = {
                     let #outcome = #inner;
                     match #retry.decide(#verdict) {
-                        #private::core::option::Option::Some(#delay) => #delay,
-                        #private::core::option::Option::None => break #outcome,
+                        #private::Some(#delay) => #delay,
+                        #private::None => break #outcome,
                     }
                 };
                 #delay.await;
@@ -356,7 +356,7 @@ impl Expansion<'_> {
         let (block, live) = (self.block_name(index), self.live(index));
         let (refuse, inner) = (self.refuse(&block), self.nest(index + 1));
         quote_spanned!(self.site=> #block: {
-            if let #private::core::result::Result::Err(#rejected) = #live.admit().await {
+            if let #private::Err(#rejected) = #live.admit().await {
                 #refuse;
             }
             #inner
@@ -402,8 +402,8 @@ impl Expansion<'_> {
         quote_spanned!(self.site=>
             #outcome_of
             match #ruling {
-                #private::Ruling::Keep(#private::core::result::Result::Ok(#value)) => #value,
-                #private::Ruling::Keep(#private::core::result::Result::Err(#failure))
+                #private::Ruling::Keep(#private::Ok(#value)) => #value,
+                #private::Ruling::Keep(#private::Err(#failure))
                 | #private::Ruling::Replace(#failure) => {
                     let #answer = #answered.await;
                     #live.settle(true);
