@@ -49,7 +49,7 @@ fn allocations(call: impl AsyncFn(u32)) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build()
-        .unwrap();
+        .expect("a runtime");
     runtime.block_on(async {
         for number in 0..10 {
             call(number).await;

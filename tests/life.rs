@@ -22,7 +22,7 @@ enum Error {
 type Answer = Result<u32, Error>;
 
 fn inside(bulkhead: &str) -> u64 {
-    let bulkhead = registry().bulkhead(bulkhead).unwrap();
+    let bulkhead = registry().bulkhead(bulkhead).expect("it is annotated");
     match resilient::LivePolicy::snapshot(bulkhead) {
         LiveSnapshot::Bulkhead(snapshot) => {
             u64::from(snapshot.inside) + u64::from(snapshot.waiting)
@@ -168,7 +168,8 @@ async fn a_timeout_further_out_makes_a_running_body_a_failure_and_a_waiting_call
 }
 
 fn state(breaker: &str) -> CircuitBreakerState {
-    registry().circuit_breaker(breaker).unwrap().state()
+    let breaker = registry().circuit_breaker(breaker);
+    breaker.expect("it is annotated").state()
 }
 
 #[circuit_breaker("life.late", failure_threshold = 1, open_for = 1s, success_threshold = 1)]

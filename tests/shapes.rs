@@ -14,7 +14,13 @@
     clippy::needless_pass_by_value,
     clippy::needless_pass_by_ref_mut,
     clippy::future_not_send,
+    clippy::multiple_bound_locations,
+    clippy::never_loop,
+    clippy::no_effect_underscore_binding,
+    clippy::type_repetition_in_bounds,
+    clippy::unnecessary_wraps,
     clippy::unused_async,
+    clippy::unwrap_used,
     reason = "the shapes are made for the attributes and mean nothing by themselves"
 )]
 
@@ -74,12 +80,12 @@ async fn converts(text: impl Into<String> + Clone + Send + Sync) -> Answer<Strin
 }
 
 #[retry]
-async fn generic<'a, T: ToString + Sync + ?Sized, const N: usize>(
+async fn generic<'a, T: Sync + ?Sized, const N: usize>(
     value: &'a T,
     array: [u8; N],
 ) -> Answer<(String, &'a T)>
 where
-    T: Send,
+    T: ToString,
 {
     tick().await;
     Ok((format!("{}{N}{}", value.to_string(), array.len()), value))

@@ -6,6 +6,8 @@ use std::future::{Ready, ready};
 
 pub use crate::site::{Binding, CallSite, Layer};
 pub use core;
+pub use core::option::Option::{None, Some};
+pub use core::result::Result::{self, Err, Ok};
 pub use core::time::Duration;
 pub use inventory;
 

@@ -12,7 +12,7 @@ mod expansion;
 mod frame;
 mod inspect;
 mod outcome;
-pub mod policy;
+mod policy;
 mod registry;
 mod setting;
 mod site;

@@ -10,7 +10,7 @@ async fn stock() -> u32 {
     use ::resilient::__private as __resilient;
     static __RESILIENT_0_FALLBACK: __resilient::Binding<__resilient::FallbackPolicy> = __resilient::Binding::new(
         __resilient::FallbackPolicy::new(),
-        __resilient::core::option::Option::None,
+        __resilient::None,
     );
     static __RESILIENT_1_TIMEOUT: __resilient::Binding<__resilient::TimeoutPolicy> = __resilient::Binding::new(
         __resilient::TimeoutPolicy::checked(
@@ -19,7 +19,7 @@ async fn stock() -> u32 {
                 __resilient::Duration::from_secs(1),
             ),
         ),
-        __resilient::core::option::Option::None,
+        __resilient::None,
     );
     static __RESILIENT_2_TIMEOUT: __resilient::Binding<__resilient::TimeoutPolicy> = __resilient::Binding::new(
         __resilient::TimeoutPolicy::checked(
@@ -28,7 +28,7 @@ async fn stock() -> u32 {
                 __resilient::Duration::from_millis(500),
             ),
         ),
-        __resilient::core::option::Option::None,
+        __resilient::None,
     );
     fn __resilient_name() -> &'static str {
         __resilient::core::any::type_name_of_val(&__resilient_name)
@@ -47,9 +47,9 @@ async fn stock() -> u32 {
                 .live()
                 .limit(async {
                     __resilient::split::<
-                        __resilient::core::result::Result<u32, __resilient::Rejected>,
+                        __resilient::Result<u32, __resilient::Rejected>,
                     >(
-                        __resilient::core::result::Result::Ok(
+                        __resilient::Ok(
                             async move {
                                 #[allow(
                                     clippy::all,
@@ -62,7 +62,7 @@ async fn stock() -> u32 {
                                     let __resilient_returns: u32 = loop {};
                                     return __resilient_returns;
                                 }
-                                count().await
+                                { count().await }
                             }
                                 .await,
                         ),
@@ -76,18 +76,16 @@ async fn stock() -> u32 {
             __resilient_outcome,
             |__resilient_outcome| {
                 __resilient::Judge::<
-                    __resilient::core::result::Result<u32, __resilient::Rejected>,
+                    __resilient::Result<u32, __resilient::Rejected>,
                 >::new()
                     .verdict(__resilient_outcome)
             },
         )
     {
-        __resilient::Ruling::Keep(
-            __resilient::core::result::Result::Ok(__resilient_value),
-        ) => __resilient_value,
-        __resilient::Ruling::Keep(
-            __resilient::core::result::Result::Err(__resilient_failure),
-        )
+        __resilient::Ruling::Keep(__resilient::Ok(__resilient_value)) => {
+            __resilient_value
+        }
+        __resilient::Ruling::Keep(__resilient::Err(__resilient_failure))
         | __resilient::Ruling::Replace(__resilient_failure) => {
             let __resilient_answer = async {
                 #[allow(

@@ -11,11 +11,11 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
     use ::resilient::__private as __resilient;
     static __RESILIENT_0_FALLBACK: __resilient::Binding<__resilient::FallbackPolicy> = __resilient::Binding::new(
         __resilient::FallbackPolicy::new(),
-        __resilient::core::option::Option::None,
+        __resilient::None,
     );
     static __RESILIENT_1_RETRY: __resilient::Binding<__resilient::RetryPolicy> = __resilient::Binding::new(
         __resilient::RetryPolicy::new(),
-        __resilient::core::option::Option::None,
+        __resilient::None,
     );
     fn __resilient_name() -> &'static str {
         __resilient::core::any::type_name_of_val(&__resilient_name)
@@ -57,8 +57,10 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
                 };
             }
         };
-        println!("{__resilient_self:?} {}", cx.number());
-        __resilient_self.gateway.charge(order, cx.idempotency_key()).await
+        {
+            println!("{__resilient_self:?} {}", cx.number());
+            __resilient_self.gateway.charge(order, cx.idempotency_key()).await
+        }
     };
     let __resilient_outcome = {
         let __resilient_outcome = {
@@ -86,12 +88,8 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
                                 .verdict(&__resilient_outcome),
                         )
                     {
-                        __resilient::core::option::Option::Some(__resilient_delay) => {
-                            __resilient_delay
-                        }
-                        __resilient::core::option::Option::None => {
-                            break __resilient_outcome;
-                        }
+                        __resilient::Some(__resilient_delay) => __resilient_delay,
+                        __resilient::None => break __resilient_outcome,
                     }
                 };
                 __resilient_delay.await;

@@ -12,7 +12,7 @@ async fn fetch(&mut self, request: Request) -> Result<&mut Page, Error> {
     use ::resilient::__private as __resilient;
     static __RESILIENT_0_TIMEOUT: __resilient::Binding<__resilient::TimeoutPolicy> = __resilient::Binding::new(
             __resilient::TimeoutPolicy::new(),
-            __resilient::core::option::Option::None,
+            __resilient::None,
         )
         .per_call();
     static __RESILIENT_1_RATE_LIMIT: __resilient::Binding<
@@ -24,7 +24,7 @@ async fn fetch(&mut self, request: Request) -> Result<&mut Page, Error> {
                 __resilient::Rate::new(100, __resilient::Duration::from_secs(1)),
             ),
         ),
-        __resilient::core::option::Option::None,
+        __resilient::None,
     );
     static __RESILIENT_2_BULKHEAD: __resilient::Binding<__resilient::BulkheadPolicy> = __resilient::Binding::new(
         __resilient::BulkheadPolicy::checked(
@@ -38,7 +38,7 @@ async fn fetch(&mut self, request: Request) -> Result<&mut Page, Error> {
                 50,
             ),
         ),
-        __resilient::core::option::Option::None,
+        __resilient::None,
     );
     fn __resilient_name() -> &'static str {
         __resilient::core::any::type_name_of_val(&__resilient_name)
@@ -57,11 +57,12 @@ async fn fetch(&mut self, request: Request) -> Result<&mut Page, Error> {
             (|| request.budget())(),
             async {
                 '__resilient_1: {
-                    if let __resilient::core::result::Result::Err(
-                        __resilient_rejected,
-                    ) = __RESILIENT_1_RATE_LIMIT.live().admit().await
+                    if let __resilient::Err(__resilient_rejected) = __RESILIENT_1_RATE_LIMIT
+                        .live()
+                        .admit()
+                        .await
                     {
-                        break '__resilient_1 __resilient::core::result::Result::Err(
+                        break '__resilient_1 __resilient::Err(
                             __resilient::Failure::Rejected(__resilient_rejected),
                         );
                     }
@@ -71,13 +72,9 @@ async fn fetch(&mut self, request: Request) -> Result<&mut Page, Error> {
                             .admit(&__resilient_frame)
                             .await
                         {
-                            __resilient::core::result::Result::Ok(__resilient_permit) => {
-                                __resilient_permit
-                            }
-                            __resilient::core::result::Result::Err(
-                                __resilient_rejected,
-                            ) => {
-                                break '__resilient_2 __resilient::core::result::Result::Err(
+                            __resilient::Ok(__resilient_permit) => __resilient_permit,
+                            __resilient::Err(__resilient_rejected) => {
+                                break '__resilient_2 __resilient::Err(
                                     __resilient::Failure::Rejected(__resilient_rejected),
                                 );
                             }
@@ -97,8 +94,10 @@ async fn fetch(&mut self, request: Request) -> Result<&mut Page, Error> {
                                         return __resilient_returns;
                                     }
                                     let mut request = request;
-                                    request.sign();
-                                    self.ask(request).await
+                                    {
+                                        request.sign();
+                                        self.ask(request).await
+                                    }
                                 })
                                 .await,
                         )

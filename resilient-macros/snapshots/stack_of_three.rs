@@ -23,7 +23,7 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
                 20,
             ),
         ),
-        __resilient::core::option::Option::Some("pricing"),
+        __resilient::Some("pricing"),
     );
     static __RESILIENT_1_RETRY: __resilient::Binding<__resilient::RetryPolicy> = __resilient::Binding::new(
         __resilient::RetryPolicy::checked(
@@ -40,7 +40,7 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
                 ),
             ),
         ),
-        __resilient::core::option::Option::None,
+        __resilient::None,
     );
     static __RESILIENT_2_TIMEOUT: __resilient::Binding<__resilient::TimeoutPolicy> = __resilient::Binding::new(
         __resilient::TimeoutPolicy::checked(
@@ -49,7 +49,7 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
                 __resilient::Duration::from_secs(1),
             ),
         ),
-        __resilient::core::option::Option::None,
+        __resilient::None,
     );
     fn __resilient_name() -> &'static str {
         __resilient::core::any::type_name_of_val(&__resilient_name)
@@ -76,18 +76,16 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
             let __resilient_returns: Result<Price, PriceError> = loop {};
             return __resilient_returns;
         }
-        ask(sku).await
+        { ask(sku).await }
     });
     let __resilient_outcome = '__resilient_0: {
         let mut __resilient_permit = match __RESILIENT_0_CIRCUIT_BREAKER
             .live()
             .admit(&__resilient_frame)
         {
-            __resilient::core::result::Result::Ok(__resilient_permit) => {
-                __resilient_permit
-            }
-            __resilient::core::result::Result::Err(__resilient_rejected) => {
-                break '__resilient_0 __resilient::core::result::Result::Err(
+            __resilient::Ok(__resilient_permit) => __resilient_permit,
+            __resilient::Err(__resilient_rejected) => {
+                break '__resilient_0 __resilient::Err(
                     __resilient::Failure::Rejected(__resilient_rejected),
                 );
             }
@@ -116,12 +114,8 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
                                 .verdict(&__resilient_outcome),
                         )
                     {
-                        __resilient::core::option::Option::Some(__resilient_delay) => {
-                            __resilient_delay
-                        }
-                        __resilient::core::option::Option::None => {
-                            break __resilient_outcome;
-                        }
+                        __resilient::Some(__resilient_delay) => __resilient_delay,
+                        __resilient::None => break __resilient_outcome,
                     }
                 };
                 __resilient_delay.await;

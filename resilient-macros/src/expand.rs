@@ -13,9 +13,10 @@ use syn::{Lifetime, Result, Signature};
 /// The module in which everything is that an expansion names.
 pub(crate) fn private(path: Option<&syn::Path>) -> TokenStream {
     let site = Span::mixed_site();
-    match path {
-        Some(path) => quote_spanned!(site=> #path::__private),
-        None => quote_spanned!(site=> ::resilient::__private),
+    if let Some(path) = path {
+        quote_spanned!(site=> #path::__private)
+    } else {
+        quote_spanned!(site=> ::resilient::__private)
     }
 }
 
@@ -89,11 +90,10 @@ impl Expansion<'_> {
             let value = layer.data.iter().fold(new, |before, datum| {
                 self.built(layer.attribute.policy, &before, datum)
             });
-            let name = match &layer.name {
-                Some(name) => {
-                    quote_spanned!(self.site=> #private::core::option::Option::Some(#name))
-                }
-                None => quote_spanned!(self.site=> #private::core::option::Option::None),
+            let name = if let Some(name) = &layer.name {
+                quote_spanned!(self.site=> #private::Some(#name))
+            } else {
+                quote_spanned!(self.site=> #private::None)
             };
             let per_call = layer.per_call.as_ref();
             let per_call = per_call.map(|_| quote_spanned!(self.site=> .per_call()));
@@ -155,15 +155,16 @@ impl Expansion<'_> {
         }
         let nest = self.nest(0);
         let (returns, span) = (self.body.returns(), self.body.returns_span());
-        let at_returns = at(span, private);
+        // The compiler blames the argument for what is wrong with its type.
+        let (at_returns, ended) = (at(span, private), at(span, &outcome.to_token_stream()));
         let finish = match &self.stack.shared.map_err {
             Some(path) => {
-                quote_spanned!(span=> #at_returns::finish_with::<#returns, _>(#outcome, #path))
+                quote_spanned!(span=> #at_returns::finish_with::<#returns, _>(#ended, #path))
             }
             None if Stack::rejects(self.layers) => {
-                quote_spanned!(span=> #at_returns::finish::<#returns>(#outcome))
+                quote_spanned!(span=> #at_returns::finish::<#returns>(#ended))
             }
-            None => quote_spanned!(span=> #at_returns::finish_unrejected::<#returns>(#outcome)),
+            None => quote_spanned!(span=> #at_returns::finish_unrejected::<#returns>(#ended)),
         };
         quote_spanned!(self.site=>
             #frame
@@ -217,7 +218,7 @@ impl Expansion<'_> {
         if self.stack.infallible {
             let fallible = self.body.fallible();
             return quote_spanned!(span=>
-                #private::split::<#fallible>(#private::core::result::Result::Ok(#future.await))
+                #private::split::<#fallible>(#private::Ok(#future.await))
             );
         }
         let split = quote_spanned!(span=> #private::split);
@@ -251,7 +252,7 @@ impl Expansion<'_> {
     fn refuse(&self, block: &Lifetime) -> TokenStream {
         let (private, rejected) = (self.private, local("rejected"));
         quote_spanned!(self.site=>
-            break #block #private::core::result::Result::Err(#private::Failure::Rejected(#rejected))
+            break #block #private::Err(#private::Failure::Rejected(#rejected))
         )
     }
 
@@ -265,8 +266,8 @@ impl Expansion<'_> {
         let refuse = self.refuse(&self.block_name(index));
         quote_spanned!(self.site=>
             match #admission {
-                #private::core::result::Result::Ok(#permit) => #permit,
-                #private::core::result::Result::Err(#rejected) => #refuse,
+                #private::Ok(#permit) => #permit,
+                #private::Err(#rejected) => #refuse,
             }
         )
     }
@@ -294,11 +295,10 @@ impl Expansion<'_> {
         );
         let key = layer.attempt.as_ref().map(|_| {
             let key = local(&format!("key_{index}"));
-            let value = match &layer.idempotency_key {
-                Some(expression) => {
-                    quote_spanned!(self.site=> #private::IdempotencyKey::of(&(#expression)))
-                }
-                None => quote_spanned!(self.site=> #private::IdempotencyKey::random()),
+            let value = if let Some(expression) = &layer.idempotency_key {
+                quote_spanned!(self.site=> #private::IdempotencyKey::of(&(#expression)))
+            } else {
+                quote_spanned!(self.site=> #private::IdempotencyKey::random())
             };
             quote_spanned!(self.site=> let #key = #value;)
         });
@@ -311,8 +311,8 @@ impl Expansion<'_> {
                 let #delay = {
                     let #outcome = #inner;
                     match #retry.decide(#verdict) {
-                        #private::core::option::Option::Some(#delay) => #delay,
-                        #private::core::option::Option::None => break #outcome,
+                        #private::Some(#delay) => #delay,
+                        #private::None => break #outcome,
                     }
                 };
                 #delay.await;
@@ -330,9 +330,10 @@ impl Expansion<'_> {
                 quote_spanned!(self.site=> async { #inner })
             }
         };
-        match &self.layers[index].per_call {
-            Some(closure) => quote_spanned!(self.site=> #live.limit_to((#closure)(), #inner)),
-            None => quote_spanned!(self.site=> #live.limit(#inner)),
+        if let Some(closure) = &self.layers[index].per_call {
+            quote_spanned!(self.site=> #live.limit_to((#closure)(), #inner))
+        } else {
+            quote_spanned!(self.site=> #live.limit(#inner))
         }
     }
 
@@ -355,7 +356,7 @@ impl Expansion<'_> {
         let (block, live) = (self.block_name(index), self.live(index));
         let (refuse, inner) = (self.refuse(&block), self.nest(index + 1));
         quote_spanned!(self.site=> #block: {
-            if let #private::core::result::Result::Err(#rejected) = #live.admit().await {
+            if let #private::Err(#rejected) = #live.admit().await {
                 #refuse;
             }
             #inner
@@ -401,8 +402,8 @@ impl Expansion<'_> {
         quote_spanned!(self.site=>
             #outcome_of
             match #ruling {
-                #private::Ruling::Keep(#private::core::result::Result::Ok(#value)) => #value,
-                #private::Ruling::Keep(#private::core::result::Result::Err(#failure))
+                #private::Ruling::Keep(#private::Ok(#value)) => #value,
+                #private::Ruling::Keep(#private::Err(#failure))
                 | #private::Ruling::Replace(#failure) => {
                     let #answer = #answered.await;
                     #live.settle(true);

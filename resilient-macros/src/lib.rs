@@ -1,11 +1,15 @@
 //! The attributes of `resilient`: parse, check, expand. Use them through the crate `resilient`.
 
+mod arguments;
 mod body;
+mod choice;
 mod entry;
 mod expand;
 mod function;
 mod literal;
 mod parse;
+mod rename;
+mod shared;
 mod stack;
 mod table;
 

@@ -1,9 +1,9 @@
 //! The values of settings: how durations, shares, rates and choices are written.
 
-use crate::table::{Takes, listed, nearest};
+use crate::choice::{backoff, jitter, order};
+use crate::table::{Takes, listed};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::ext::IdentExt;
 use syn::parse::{ParseBuffer, ParseStream};
 use syn::spanned::Spanned;
 use syn::{BinOp, Error, Expr, Lit, RangeLimits, Result, Token, UnOp};
@@ -98,7 +98,7 @@ pub(crate) fn whole(tokens: &TokenStream) -> Span {
 }
 
 /// An expression, out of the invisible groups in which `macro_rules` hands it on.
-fn expression(input: ParseStream<'_>) -> Result<Expr> {
+pub(crate) fn expression(input: ParseStream<'_>) -> Result<Expr> {
     let mut expression: Expr = input.parse()?;
     while let Expr::Group(group) = expression {
         expression = *group.expr;
@@ -186,7 +186,7 @@ const UNITS: [(&str, u64); 6] = [
 
 const UNITS_LISTED: &str = "`h`, `m`, `s`, `ms`, `us` and `ns`";
 
-fn duration(expression: &Expr) -> Result<Value> {
+pub(crate) fn duration(expression: &Expr) -> Result<Value> {
     match expression {
         Expr::Lit(literal) => match &literal.lit {
             Lit::Int(_) | Lit::Float(_) => {
@@ -293,7 +293,7 @@ fn scaled(number: &str, scale: u64) -> Option<u64> {
     let mut total = whole.parse::<u64>().ok()?.checked_mul(scale)?;
     let mut place = scale;
     for digit in fraction.chars() {
-        if place % 10 != 0 {
+        if !place.is_multiple_of(10) {
             return None;
         }
         place /= 10;
@@ -303,7 +303,7 @@ fn scaled(number: &str, scale: u64) -> Option<u64> {
 }
 
 /// `100ms..10s`: two durations, the shorter one first.
-fn range(example: &str, input: ParseStream<'_>) -> Result<Vec<Value>> {
+pub(crate) fn range(example: &str, input: ParseStream<'_>) -> Result<Vec<Value>> {
     let parsed = expression(input)?;
     let Expr::Range(range) = &parsed else {
         return Err(Error::new_spanned(
@@ -332,7 +332,7 @@ fn range(example: &str, input: ParseStream<'_>) -> Result<Vec<Value>> {
 }
 
 /// `50%` or `0.5`
-fn share(input: ParseStream<'_>) -> Result<Value> {
+pub(crate) fn share(input: ParseStream<'_>) -> Result<Value> {
     let ahead = input.fork();
     if let (Ok(number), Ok(percent)) = (ahead.parse::<Lit>(), ahead.parse::<Token![%]>())
         && (ahead.is_empty() || ahead.peek(Token![,]))
@@ -423,359 +423,5 @@ fn rate(expression: &Expr) -> Result<Value> {
     }
 }
 
-/// A bare lower-case word, alone or with something in parentheses: one of several choices.
-fn choice(input: ParseStream<'_>) -> Option<Ident> {
-    let ahead = input.fork();
-    let word = Ident::parse_any(&ahead).ok()?;
-    let alone = ahead.is_empty() || ahead.peek(Token![,]) || ahead.peek(syn::token::Paren);
-    (alone
-        && word
-            .to_string()
-            .chars()
-            .all(|c| c.is_lowercase() || c == '_'))
-    .then_some(word)
-}
-
-fn unknown(what: &str, word: &Ident, words: &[&str]) -> Error {
-    let meant = nearest(&word.to_string(), words.iter().copied())
-        .map(|meant| format!(", did you mean `{meant}`?"))
-        .unwrap_or_default();
-    let separator = if meant.is_empty() { ";" } else { "" };
-    Error::new(
-        word.span(),
-        format!(
-            "there is no {what} `{word}`{meant}{separator} the choices are {}",
-            listed(words)
-        ),
-    )
-}
-
-fn constant(what: &str, words: &[&str], input: ParseStream<'_>) -> Result<Value> {
-    match expression(input)? {
-        expression @ (Expr::Lit(_) | Expr::Closure(_) | Expr::Range(_) | Expr::Unary(_)) => Err(
-            Error::new_spanned(expression, format!("a {what} is one of {}", listed(words))),
-        ),
-        expression => Ok(Value::Expression(expression.to_token_stream())),
-    }
-}
-
-/// `fixed(1s)`, `linear(…)`, `exponential(…)` or `fibonacci(100ms..10s)`
-fn backoff(input: ParseStream<'_>) -> Result<Value> {
-    const SHAPES: [&str; 4] = ["fixed", "linear", "exponential", "fibonacci"];
-    let Some(word) = choice(input) else {
-        return constant("backoff", &SHAPES, input);
-    };
-    Ident::parse_any(input)?;
-    let shape = word.to_string();
-    let Some(shape) = SHAPES.into_iter().find(|name| *name == shape) else {
-        return Err(unknown("backoff", &word, &SHAPES));
-    };
-    let example = match shape {
-        "fixed" => "fixed(1s)".to_owned(),
-        shape => format!("{shape}(100ms..10s)"),
-    };
-    if !input.peek(syn::token::Paren) {
-        return Err(Error::new(
-            word.span(),
-            format!("`{shape}` needs its delays: `{example}`"),
-        ));
-    }
-    let inside;
-    syn::parenthesized!(inside in input);
-    if inside.is_empty() {
-        return Err(Error::new(
-            word.span(),
-            format!("`{shape}` needs its delays: `{example}`"),
-        ));
-    }
-    let delays = if shape == "fixed" {
-        vec![duration(&expression(&inside)?)?]
-    } else {
-        range(&example, &inside)?
-    };
-    end(&inside, &example)?;
-    Ok(Value::Made("Backoff", word, delays))
-}
-
-/// `none`, `full`, `equal`, `decorrelated`, `proportional(20%)` or `additive(100%)`
-fn jitter(input: ParseStream<'_>) -> Result<Value> {
-    const JITTERS: [&str; 6] = [
-        "none",
-        "full",
-        "equal",
-        "decorrelated",
-        "proportional",
-        "additive",
-    ];
-    let Some(word) = choice(input) else {
-        return constant("jitter", &JITTERS, input);
-    };
-    Ident::parse_any(input)?;
-    let written = word.to_string();
-    let Some(name) = JITTERS.into_iter().find(|name| *name == written) else {
-        return Err(unknown("jitter", &word, &JITTERS));
-    };
-    let shares = if matches!(name, "proportional" | "additive") {
-        let example = format!("{name}(20%)");
-        if !input.peek(syn::token::Paren) {
-            return Err(Error::new(
-                word.span(),
-                format!("`{name}` needs its share: `{example}`"),
-            ));
-        }
-        let inside;
-        syn::parenthesized!(inside in input);
-        let parsed = share(&inside)?;
-        end(&inside, &example)?;
-        vec![parsed]
-    } else {
-        vec![]
-    };
-    Ok(Value::Made("Jitter", word, shares))
-}
-
-/// `fifo` or `lifo`
-fn order(input: ParseStream<'_>) -> Result<Value> {
-    const ORDERS: [(&str, &str); 2] = [("fifo", "Fifo"), ("lifo", "Lifo")];
-    let words = ORDERS.map(|(word, _)| word);
-    let Some(word) = choice(input) else {
-        return constant("order", &words, input);
-    };
-    Ident::parse_any(input)?;
-    let written = word.to_string();
-    let Some((_, variant)) = ORDERS.into_iter().find(|(name, _)| *name == written) else {
-        return Err(unknown("order", &word, &words));
-    };
-    Ok(Value::Variant("Order", Ident::new(variant, word.span())))
-}
-
-fn end(inside: ParseStream<'_>, example: &str) -> Result<()> {
-    if inside.is_empty() {
-        return Ok(());
-    }
-    Err(Error::new(
-        inside.span(),
-        format!("nothing else stands here: `{example}`"),
-    ))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use syn::parse::Parser;
-
-    fn read(takes: Takes, written: &str) -> std::result::Result<String, String> {
-        (|input: ParseStream<'_>| value(takes, "key", input))
-            .parse_str(written)
-            .map(|(value, _)| {
-                value
-                    .tokens(&quote!(P), Span::call_site())
-                    .to_string()
-                    .replace(' ', "")
-            })
-            .map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn durations_are_read_as_they_tokenise() {
-        for (written, nanos) in [
-            ("250ms", 250_000_000),
-            ("1.5s", 1_500_000_000),
-            ("2m", 120_000_000_000),
-            ("1h", 3_600_000_000_000),
-            ("100us", 100_000),
-            ("7ns", 7),
-            ("1m30s", 90_000_000_000),
-            ("1h2m3s", 3_723_000_000_000),
-            ("1_000ms", 1_000_000_000),
-            ("0.25h", 900_000_000_000),
-        ] {
-            assert_eq!(super::nanos(written), Ok(nanos), "{written}");
-        }
-    }
-
-    #[test]
-    fn a_duration_is_emitted_in_the_longest_unit_that_is_exact() {
-        assert_eq!(
-            read(Takes::Duration, "90s").unwrap(),
-            "P::Duration::from_secs(90)"
-        );
-        assert_eq!(
-            read(Takes::Duration, "1.5s").unwrap(),
-            "P::Duration::from_millis(1500)"
-        );
-        assert_eq!(read(Takes::Duration, "LIMIT").unwrap(), "LIMIT");
-        assert_eq!(read(Takes::Duration, "half(LIMIT)").unwrap(), "half(LIMIT)");
-    }
-
-    #[test]
-    fn each_wrong_duration_has_its_own_message() {
-        for (written, message) in [
-            (
-                "5",
-                "a duration needs a unit: `5s` are seconds, `5ms` milliseconds",
-            ),
-            ("\"5s\"", "a duration is written without quotes: `5s`"),
-            (
-                "1e3s",
-                "a duration is written without an exponent, such as `1000s`",
-            ),
-            (
-                "0x10s",
-                "a duration is written in decimal digits, such as `16s`",
-            ),
-            (
-                "5min",
-                "there is no unit `min` of time; the units are `h`, `m`, `s`, `ms`, `us` and `ns`",
-            ),
-            (
-                "30s1m",
-                "the parts of a duration are written from the longest unit to the shortest, such \
-                 as `1m30s`",
-            ),
-            (
-                "1.5m30s",
-                "a duration has a fraction or several units, not both: `1.5m` or `1m30s`",
-            ),
-            ("-5s", "a duration is not negative"),
-            ("1s..2s", "one duration stands here, not a range"),
-            (
-                "0.5ns",
-                "a duration is a whole number of nanoseconds, and shorter than 584 years",
-            ),
-            (
-                "9999999999h",
-                "a duration is a whole number of nanoseconds, and shorter than 584 years",
-            ),
-        ] {
-            assert_eq!(
-                read(Takes::Duration, written).unwrap_err(),
-                message,
-                "{written}"
-            );
-        }
-    }
-
-    #[test]
-    fn shares_are_exact() {
-        for (written, parts) in [
-            ("50%", 500_000),
-            ("12.5%", 125_000),
-            ("0.5", 500_000),
-            ("100%", 1_000_000),
-            ("1.0", 1_000_000),
-            ("0.0001%", 1),
-        ] {
-            assert_eq!(
-                read(Takes::Share, written).unwrap(),
-                format!("P::Share::parts_per_million({parts})")
-            );
-        }
-        assert_eq!(read(Takes::Share, "HALF").unwrap(), "HALF");
-    }
-
-    #[test]
-    fn each_wrong_share_has_its_own_message() {
-        for (written, message) in [
-            (
-                "50",
-                "a share is written `50%`, or as a fraction such as `0.5`",
-            ),
-            ("101%", "a share is at most the whole: `100%` or `1.0`"),
-            ("1.5", "a share is at most the whole: `100%` or `1.0`"),
-            (
-                "0.00001%",
-                "a share is exact to one part in a million: `0.0001%`",
-            ),
-            (
-                "\"50%\"",
-                "a share is written without quotes: `50%` or `0.5`",
-            ),
-        ] {
-            assert_eq!(
-                read(Takes::Share, written).unwrap_err(),
-                message,
-                "{written}"
-            );
-        }
-    }
-
-    #[test]
-    fn rates_are_read() {
-        for (written, expected) in [
-            ("100/s", "P::Rate::new(100,P::Duration::from_secs(1))"),
-            ("1000/min", "P::Rate::new(1000,P::Duration::from_secs(60))"),
-            ("10/500ms", "P::Rate::new(10,P::Duration::from_millis(500))"),
-            (
-                "MANY/1m30s",
-                "P::Rate::new(MANY,P::Duration::from_secs(90))",
-            ),
-            ("RATE", "RATE"),
-        ] {
-            assert_eq!(read(Takes::Rate, written).unwrap(), expected);
-        }
-        assert_eq!(
-            read(Takes::Rate, "100").unwrap_err(),
-            "a rate needs a period: `100/s` or `100/min`"
-        );
-        assert_eq!(
-            read(Takes::Rate, "100/sec").unwrap_err(),
-            "there is no period `sec`; the periods are `s`, `min` and `h` and any duration such \
-             as `500ms`"
-        );
-    }
-
-    #[test]
-    fn choices_are_read_and_corrected() {
-        assert_eq!(
-            read(Takes::Backoff, "exponential(100ms..5s)").unwrap(),
-            "P::Backoff::exponential(P::Duration::from_millis(100),P::Duration::from_secs(5))"
-        );
-        assert_eq!(
-            read(Takes::Backoff, "fixed(1s)").unwrap(),
-            "P::Backoff::fixed(P::Duration::from_secs(1))"
-        );
-        assert_eq!(read(Takes::Backoff, "crate::SLOW").unwrap(), "crate::SLOW");
-        assert_eq!(read(Takes::Jitter, "none").unwrap(), "P::Jitter::none()");
-        assert_eq!(
-            read(Takes::Jitter, "proportional(20%)").unwrap(),
-            "P::Jitter::proportional(P::Share::parts_per_million(200000))"
-        );
-        assert_eq!(read(Takes::Order, "lifo").unwrap(), "P::Order::Lifo");
-        assert_eq!(
-            read(Takes::Backoff, "exponental(1s..2s)").unwrap_err(),
-            "there is no backoff `exponental`, did you mean `exponential`? the choices are \
-             `fixed`, `linear`, `exponential` and `fibonacci`"
-        );
-        assert_eq!(
-            read(Takes::Backoff, "exponential(10s..100ms)").unwrap_err(),
-            "a range goes from the shorter duration to the longer one"
-        );
-        assert_eq!(
-            read(Takes::Backoff, "exponential(10s)").unwrap_err(),
-            "from the first delay to the longest one: `exponential(100ms..10s)`"
-        );
-        assert_eq!(
-            read(Takes::Order, "random").unwrap_err(),
-            "there is no order `random`; the choices are `fifo` and `lifo`"
-        );
-    }
-
-    #[test]
-    fn numbers_have_no_unit() {
-        assert_eq!(read(Takes::Count, "3").unwrap(), "3");
-        assert_eq!(read(Takes::Factor, "2").unwrap(), "2.0");
-        assert_eq!(
-            read(Takes::Count, "3s").unwrap_err(),
-            "`key` is a whole number, without the unit `s`"
-        );
-        assert_eq!(
-            read(Takes::Count, "-3").unwrap_err(),
-            "`key` is a whole number that is not negative"
-        );
-        assert_eq!(
-            read(Takes::Flag, "1").unwrap_err(),
-            "`key` is `true` or `false`"
-        );
-    }
-}
+mod tests;

@@ -1,6 +1,7 @@
 //! The arguments of one attribute.
 
 use crate::literal::{self, Value};
+use crate::shared::{Mistakes, Shared};
 use crate::table::{ATTRIBUTES, Attribute, Key, SHARED, Takes, listed, nearest};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -70,104 +71,6 @@ pub(crate) struct Parsed {
     pub(crate) shared: Shared,
 }
 
-/// What holds for a whole stack.
-#[derive(Default)]
-pub(crate) struct Shared {
-    pub(crate) map_err: Option<Expr>,
-    pub(crate) private_crate: Option<syn::Path>,
-}
-
-impl Shared {
-    /// Parses `map_err = path` or `crate = ::path`, if that stands here.
-    pub(crate) fn parse(&mut self, input: ParseStream<'_>) -> Result<bool> {
-        if input.peek(Token![crate]) && input.peek2(Token![=]) {
-            let key: Token![crate] = input.parse()?;
-            input.parse::<Token![=]>()?;
-            let path = input.call(syn::Path::parse_mod_style)?;
-            let first = path
-                .segments
-                .first()
-                .map(|segment| segment.ident.to_string());
-            let absolute = path.leading_colon.is_some()
-                || matches!(first.as_deref(), Some("crate" | "$crate"));
-            if !absolute {
-                return Err(Error::new_spanned(
-                    &path,
-                    format!(
-                        "the path of the crate is absolute: `crate = ::{}`",
-                        path.to_token_stream().to_string().replace(' ', "")
-                    ),
-                ));
-            }
-            if self.private_crate.replace(path).is_some() {
-                return Err(twice(&key, "crate"));
-            }
-            return Ok(true);
-        }
-        let ahead = input.fork();
-        if !(ahead
-            .call(Ident::parse_any)
-            .is_ok_and(|key| key == "map_err")
-            && ahead.peek(Token![=]))
-        {
-            return Ok(false);
-        }
-        let key: Ident = input.parse()?;
-        input.parse::<Token![=]>()?;
-        let path: Expr = input.parse()?;
-        if matches!(path, Expr::Lit(_)) {
-            return Err(Error::new_spanned(
-                path,
-                "`map_err` is a path or a closure that makes the function's error of a `Rejected`",
-            ));
-        }
-        if self.map_err.replace(path).is_some() {
-            return Err(twice(&key, "map_err"));
-        }
-        Ok(true)
-    }
-
-    /// Adds what stands on another attribute of the stack.
-    pub(crate) fn add(&mut self, other: Self, mistakes: &mut Mistakes) {
-        if let (Some(_), Some(path)) = (&self.map_err, &other.map_err) {
-            mistakes.add(twice(path, "map_err"));
-        }
-        if let (Some(_), Some(path)) = (&self.private_crate, &other.private_crate) {
-            mistakes.add(twice(path, "crate"));
-        }
-        self.map_err = self.map_err.take().or(other.map_err);
-        self.private_crate = self.private_crate.take().or(other.private_crate);
-    }
-}
-
-fn twice(tokens: &impl ToTokens, key: &str) -> Error {
-    Error::new_spanned(
-        tokens,
-        format!("`{key}` stands on one attribute and holds for the whole stack: it is given twice"),
-    )
-}
-
-/// The mistakes found so far: one error for each.
-#[derive(Default)]
-pub(crate) struct Mistakes(Option<Error>);
-
-impl Mistakes {
-    pub(crate) fn add(&mut self, error: Error) {
-        match &mut self.0 {
-            Some(first) => first.combine(error),
-            None => self.0 = Some(error),
-        }
-    }
-
-    pub(crate) fn found(&self) -> bool {
-        self.0.is_some()
-    }
-
-    pub(crate) fn or<T>(self, fine: T) -> Result<T> {
-        self.0.map_or(Ok(fine), Err)
-    }
-}
-
 /// Parses what stands on one attribute.
 pub(crate) fn attribute(written: &Written) -> Result<Parsed> {
     let name = written.name.to_string();
@@ -200,9 +103,9 @@ pub(crate) fn attribute(written: &Written) -> Result<Parsed> {
     };
     let parse = |input: ParseStream<'_>| {
         separated(input, &mut |input, index| arguments.one(input, index)).map(|wrong| {
-            wrong
-                .into_iter()
-                .for_each(|error| arguments.mistakes.add(error))
+            for error in wrong {
+                arguments.mistakes.add(error);
+            }
         })
     };
     parse.parse2(written.arguments.clone())?;

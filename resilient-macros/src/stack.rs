@@ -1,7 +1,8 @@
 //! The attributes of one function, from the top down, and whether their order can be meant.
 
-use crate::body::{lends_mutably, mentions_mutable_borrow};
-use crate::parse::{self, Answer, Layer, Mistakes, Parsed, Shared, Written};
+use crate::arguments::{lends_mutably, mentions_mutable_borrow};
+use crate::parse::{self, Answer, Layer, Parsed, Written};
+use crate::shared::{Mistakes, Shared};
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;

@@ -96,12 +96,12 @@ const fn positional(
     key: &'static str,
     takes: Takes,
     compulsory: Option<&'static str>,
-) -> Option<Positional> {
-    Some(Positional {
+) -> Positional {
+    Positional {
         key,
         takes,
         compulsory,
-    })
+    }
 }
 
 /// The keys that stand on any one attribute of a stack and hold for all of it.
@@ -137,7 +137,7 @@ pub(crate) static ATTRIBUTES: [Attribute; 6] = [
         name: "retry",
         policy: "RetryPolicy",
         rejects: false,
-        positional: positional("attempts", Takes::Count, None),
+        positional: Some(positional("attempts", Takes::Count, None)),
         keys: &[
             key("attempts", Takes::Count),
             key("backoff", Takes::Backoff),
@@ -157,7 +157,11 @@ pub(crate) static ATTRIBUTES: [Attribute; 6] = [
         name: "timeout",
         policy: "TimeoutPolicy",
         rejects: true,
-        positional: positional("duration", Takes::DurationOrClosure, Some("timeout(5s)")),
+        positional: Some(positional(
+            "duration",
+            Takes::DurationOrClosure,
+            Some("timeout(5s)"),
+        )),
         keys: &[
             key("duration", Takes::DurationOrClosure),
             key("enabled", Takes::Flag),
@@ -167,7 +171,7 @@ pub(crate) static ATTRIBUTES: [Attribute; 6] = [
         name: "bulkhead",
         policy: "BulkheadPolicy",
         rejects: true,
-        positional: positional("limit", Takes::Count, Some("bulkhead(20)")),
+        positional: Some(positional("limit", Takes::Count, Some("bulkhead(20)"))),
         keys: &[
             key("limit", Takes::Count),
             key("queue", Takes::Count),
@@ -180,7 +184,7 @@ pub(crate) static ATTRIBUTES: [Attribute; 6] = [
         name: "rate_limit",
         policy: "RateLimitPolicy",
         rejects: true,
-        positional: positional("rate", Takes::Rate, Some("rate_limit(100/s)")),
+        positional: Some(positional("rate", Takes::Rate, Some("rate_limit(100/s)"))),
         keys: &[
             key("rate", Takes::Rate),
             key("burst", Takes::Count),
@@ -192,7 +196,7 @@ pub(crate) static ATTRIBUTES: [Attribute; 6] = [
         name: "fallback",
         policy: "FallbackPolicy",
         rejects: false,
-        positional: positional("function", Takes::Function, None),
+        positional: Some(positional("function", Takes::Function, None)),
         keys: &[
             key("enabled", Takes::Flag),
             key("value", Takes::Expression),
@@ -264,6 +268,27 @@ mod tests {
     fn words_are_listed_as_in_a_sentence() {
         assert_eq!(listed(["a"]), "`a`");
         assert_eq!(listed(["a", "b", "c"]), "`a`, `b` and `c`");
+    }
+
+    /// The keys of data are those of the core's builder, in any order.
+    fn agrees<P: resilient_core::Policy>() {
+        let attribute = Attribute::named(P::KIND.as_str()).expect("an attribute for every kind");
+        let of_table = attribute.keys.iter().filter(|key| key.takes.is_data());
+        let mut of_table: Vec<&str> = of_table.map(|key| key.name).collect();
+        let mut of_builder = P::KEYS.to_vec();
+        of_table.sort_unstable();
+        of_builder.sort_unstable();
+        assert_eq!(of_table, of_builder, "{}", attribute.name);
+    }
+
+    #[test]
+    fn the_table_and_the_builders_have_the_same_keys() {
+        agrees::<resilient_core::CircuitBreakerPolicy>();
+        agrees::<resilient_core::RetryPolicy>();
+        agrees::<resilient_core::TimeoutPolicy>();
+        agrees::<resilient_core::BulkheadPolicy>();
+        agrees::<resilient_core::RateLimitPolicy>();
+        agrees::<resilient_core::FallbackPolicy>();
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What one attribute says, and what it is told.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 use super::*;
 use quote::format_ident;
 

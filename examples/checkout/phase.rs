@@ -1,0 +1,62 @@
+//! What happens to the services, one thing after another.
+
+use crate::fault::{Fault, Switch};
+
+pub(crate) const HEALTHY: usize = 0;
+pub(crate) const NO_RECOMMENDATIONS: usize = 1;
+pub(crate) const HANGING: usize = 2;
+pub(crate) const RECOVERING: usize = 3;
+pub(crate) const FLAPPING: usize = 4;
+
+/// A stretch of the run.
+pub(crate) struct Phase {
+    pub(crate) name: &'static str,
+    pub(crate) orders: u32,
+    /// What is wrong with payments, inventory and recommendations.
+    pub(crate) faults: [Fault; 3],
+}
+
+/// All phases in their order. Four orders come in a second of real time: the hang lasts long enough
+/// for the breaker to open (10 s), to let a probe through in vain (30 s later), and to open again.
+pub(crate) const PHASES: [Phase; 5] = {
+    use Fault::{Dead, Flapping, Hang, Healthy};
+    [
+        Phase {
+            name: "all healthy",
+            orders: 120,
+            faults: [Healthy, Healthy, Healthy],
+        },
+        Phase {
+            name: "recommendations dead",
+            orders: 100,
+            faults: [Healthy, Healthy, Dead],
+        },
+        Phase {
+            name: "payments hang",
+            orders: 220,
+            faults: [Hang, Healthy, Healthy],
+        },
+        Phase {
+            name: "payments recover",
+            orders: 200,
+            faults: [Healthy, Healthy, Healthy],
+        },
+        Phase {
+            name: "inventory flaps",
+            orders: 160,
+            faults: [Healthy, Flapping, Healthy],
+        },
+    ]
+};
+
+/// The switches of payments, inventory and recommendations.
+pub(crate) struct Switches(pub(crate) [Switch; 3]);
+
+impl Switches {
+    /// Makes the services behave as in this phase.
+    pub(crate) fn set(&self, phase: &Phase) {
+        for (switch, fault) in self.0.iter().zip(phase.faults) {
+            switch.set(fault);
+        }
+    }
+}

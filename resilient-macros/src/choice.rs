@@ -1,0 +1,145 @@
+//! Settings that are one of several choices: backoff, jitter and order.
+
+use crate::literal::{Value, duration, expression, range, share};
+use crate::table::{listed, nearest};
+use proc_macro2::Ident;
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::parse::ParseStream;
+use syn::{Error, Expr, Result, Token};
+
+/// A bare lower-case word, alone or with something in parentheses: one of several choices.
+fn choice(input: ParseStream<'_>) -> Option<Ident> {
+    let ahead = input.fork();
+    let word = Ident::parse_any(&ahead).ok()?;
+    let alone = ahead.is_empty() || ahead.peek(Token![,]) || ahead.peek(syn::token::Paren);
+    (alone
+        && word
+            .to_string()
+            .chars()
+            .all(|c| c.is_lowercase() || c == '_'))
+    .then_some(word)
+}
+
+fn unknown(what: &str, word: &Ident, words: &[&str]) -> Error {
+    let meant = nearest(&word.to_string(), words.iter().copied())
+        .map(|meant| format!(", did you mean `{meant}`?"))
+        .unwrap_or_default();
+    let separator = if meant.is_empty() { ";" } else { "" };
+    Error::new(
+        word.span(),
+        format!(
+            "there is no {what} `{word}`{meant}{separator} the choices are {}",
+            listed(words)
+        ),
+    )
+}
+
+fn constant(what: &str, words: &[&str], input: ParseStream<'_>) -> Result<Value> {
+    match expression(input)? {
+        expression @ (Expr::Lit(_) | Expr::Closure(_) | Expr::Range(_) | Expr::Unary(_)) => Err(
+            Error::new_spanned(expression, format!("a {what} is one of {}", listed(words))),
+        ),
+        expression => Ok(Value::Expression(expression.to_token_stream())),
+    }
+}
+
+/// `fixed(1s)`, `linear(…)`, `exponential(…)` or `fibonacci(100ms..10s)`
+pub(crate) fn backoff(input: ParseStream<'_>) -> Result<Value> {
+    const SHAPES: [&str; 4] = ["fixed", "linear", "exponential", "fibonacci"];
+    let Some(word) = choice(input) else {
+        return constant("backoff", &SHAPES, input);
+    };
+    Ident::parse_any(input)?;
+    let shape = word.to_string();
+    let Some(shape) = SHAPES.into_iter().find(|name| *name == shape) else {
+        return Err(unknown("backoff", &word, &SHAPES));
+    };
+    let example = match shape {
+        "fixed" => "fixed(1s)".to_owned(),
+        shape => format!("{shape}(100ms..10s)"),
+    };
+    if !input.peek(syn::token::Paren) {
+        return Err(Error::new(
+            word.span(),
+            format!("`{shape}` needs its delays: `{example}`"),
+        ));
+    }
+    let inside;
+    syn::parenthesized!(inside in input);
+    if inside.is_empty() {
+        return Err(Error::new(
+            word.span(),
+            format!("`{shape}` needs its delays: `{example}`"),
+        ));
+    }
+    let delays = if shape == "fixed" {
+        vec![duration(&expression(&inside)?)?]
+    } else {
+        range(&example, &inside)?
+    };
+    end(&inside, &example)?;
+    Ok(Value::Made("Backoff", word, delays))
+}
+
+/// `none`, `full`, `equal`, `decorrelated`, `proportional(20%)` or `additive(100%)`
+pub(crate) fn jitter(input: ParseStream<'_>) -> Result<Value> {
+    const JITTERS: [&str; 6] = [
+        "none",
+        "full",
+        "equal",
+        "decorrelated",
+        "proportional",
+        "additive",
+    ];
+    let Some(word) = choice(input) else {
+        return constant("jitter", &JITTERS, input);
+    };
+    Ident::parse_any(input)?;
+    let written = word.to_string();
+    let Some(name) = JITTERS.into_iter().find(|name| *name == written) else {
+        return Err(unknown("jitter", &word, &JITTERS));
+    };
+    let shares = if matches!(name, "proportional" | "additive") {
+        let example = format!("{name}(20%)");
+        if !input.peek(syn::token::Paren) {
+            return Err(Error::new(
+                word.span(),
+                format!("`{name}` needs its share: `{example}`"),
+            ));
+        }
+        let inside;
+        syn::parenthesized!(inside in input);
+        let parsed = share(&inside)?;
+        end(&inside, &example)?;
+        vec![parsed]
+    } else {
+        vec![]
+    };
+    Ok(Value::Made("Jitter", word, shares))
+}
+
+/// `fifo` or `lifo`
+pub(crate) fn order(input: ParseStream<'_>) -> Result<Value> {
+    const ORDERS: [(&str, &str); 2] = [("fifo", "Fifo"), ("lifo", "Lifo")];
+    let words = ORDERS.map(|(word, _)| word);
+    let Some(word) = choice(input) else {
+        return constant("order", &words, input);
+    };
+    Ident::parse_any(input)?;
+    let written = word.to_string();
+    let Some((_, variant)) = ORDERS.into_iter().find(|(name, _)| *name == written) else {
+        return Err(unknown("order", &word, &words));
+    };
+    Ok(Value::Variant("Order", Ident::new(variant, word.span())))
+}
+
+fn end(inside: ParseStream<'_>, example: &str) -> Result<()> {
+    if inside.is_empty() {
+        return Ok(());
+    }
+    Err(Error::new(
+        inside.span(),
+        format!("nothing else stands here: `{example}`"),
+    ))
+}
