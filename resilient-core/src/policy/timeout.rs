@@ -7,7 +7,7 @@ use crate::frame;
 use crate::outcome::{Failure, Inside};
 use crate::policy::{LivePolicy, LiveSnapshot, Policy, Show};
 use crate::setting::Span;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::table::policy;
 use crate::time::{self, NEVER, Nanos, nanos};
 use pin_project_lite::pin_project;
@@ -77,6 +77,7 @@ pub struct Timeout {
     name: &'static str,
     /// `NEVER` while it is switched off or nobody has given it a duration.
     after: AtomicU64,
+    enabled: AtomicBool,
     timed_out: AtomicU64,
     no_time_left: AtomicU64,
 }
@@ -132,7 +133,8 @@ impl Timeout {
     where
         F: Future<Output = Inside<T, E>>,
     {
-        self.timed(nanos(duration), inner)
+        let is_enabled = self.enabled.load(Ordering::Relaxed);
+        self.timed(if is_enabled { nanos(duration) } else { NEVER }, inner)
     }
 
     #[inline]
@@ -176,6 +178,7 @@ impl LivePolicy for Timeout {
         let timeout = Self {
             name,
             after: AtomicU64::new(NEVER),
+            enabled: AtomicBool::new(true),
             timed_out: AtomicU64::new(0),
             no_time_left: AtomicU64::new(0),
         };
@@ -190,6 +193,7 @@ impl LivePolicy for Timeout {
             .filter(|_| settings.enabled)
             .map_or(NEVER, nanos);
         self.after.store(after, Ordering::Relaxed);
+        self.enabled.store(settings.enabled, Ordering::Relaxed);
     }
 
     fn snapshot(&self) -> LiveSnapshot {
@@ -529,6 +533,21 @@ mod tests {
             .await;
         assert_eq!(answer, Ok(1));
         assert_eq!(timeout.duration(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_duration_of_one_call_is_switched_off_with_the_policy() {
+        let timeout = Timeout::new("t", &TimeoutPolicy::new());
+        let answer: Answer = timeout.limit_to(ms(10), pending()).await;
+        assert_eq!(answer, timed_out("t", 10));
+        timeout.reconfigure(&TimeoutPolicy::new().enabled(false));
+        let answer: Answer = timeout
+            .limit_to(ms(10), async {
+                sleep(ms(20)).await;
+                Ok(1)
+            })
+            .await;
+        assert_eq!(answer, Ok(1));
     }
 
     #[tokio::test(start_paused = true)]
