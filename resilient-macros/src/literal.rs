@@ -14,6 +14,8 @@ pub(crate) enum Value {
     Duration(u64),
     /// A share in millionths.
     Share(u32),
+    /// Several shares, one after another.
+    Shares(Vec<Value>),
     /// So many in so much time.
     Rate(TokenStream, Box<Value>),
     /// A constructor of the named type and its arguments, for example of `Backoff`.
@@ -48,6 +50,10 @@ impl Value {
                 parts.set_span(span);
                 quote_spanned!(span=> #private::Share::parts_per_million(#parts))
             }
+            Self::Shares(shares) => {
+                let shares = shares.iter().map(|share| share.tokens(private, span));
+                quote_spanned!(span=> #private::Ramp::new(&[#(#shares),*]))
+            }
             Self::Rate(count, per) => {
                 let per = per.tokens(private, span);
                 quote_spanned!(span=> #private::Rate::new(#count, #per))
@@ -71,6 +77,7 @@ pub(crate) fn value(takes: Takes, key: &str, input: ParseStream<'_>) -> Result<(
     let ahead = input.fork();
     let parsed = match takes {
         Takes::Share => share(input)?,
+        Takes::Shares => shares(key, input)?,
         Takes::Backoff => backoff(input)?,
         Takes::Jitter => jitter(input)?,
         Takes::Order => order(input)?,
@@ -361,6 +368,34 @@ fn share(input: ParseStream<'_>) -> Result<Value> {
         }
         expression => Ok(Value::Expression(expression.to_token_stream())),
     }
+}
+
+/// `[10%, 50%]`
+fn shares(key: &str, input: ParseStream<'_>) -> Result<Value> {
+    if !input.peek(syn::token::Bracket) {
+        let message = format!("`{key}` is a list of shares: `{key} = [10%, 50%]`");
+        let ahead = input.fork();
+        if ahead.parse::<Lit>().is_ok() && ahead.peek(Token![%]) {
+            let (number, percent) = (input.parse::<Lit>()?, input.parse::<Token![%]>()?);
+            return Err(Error::new_spanned(quote!(#number #percent), message));
+        }
+        return match expression(input)? {
+            expression @ (Expr::Lit(_) | Expr::Closure(_) | Expr::Range(_) | Expr::Unary(_)) => {
+                Err(Error::new_spanned(expression, message))
+            }
+            expression => Ok(Value::Expression(expression.to_token_stream())),
+        };
+    }
+    let inside;
+    syn::bracketed!(inside in input);
+    let mut shares = vec![];
+    while !inside.is_empty() {
+        shares.push(share(&inside)?);
+        if !inside.is_empty() {
+            inside.parse::<Token![,]>()?;
+        }
+    }
+    Ok(Value::Shares(shares))
 }
 
 fn parts(number: &str, scale: u64) -> std::result::Result<Value, String> {
@@ -694,6 +729,51 @@ mod tests {
         ] {
             assert_eq!(
                 read(Takes::Share, written).unwrap_err(),
+                message,
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
+    fn lists_of_shares_are_read() {
+        let parts = |parts: &[u32]| {
+            let shares: Vec<String> = parts
+                .iter()
+                .map(|parts| format!("P::Share::parts_per_million({parts})"))
+                .collect();
+            format!("P::Ramp::new(&[{}])", shares.join(","))
+        };
+        for (written, expected) in [
+            ("[10%, 50%]", parts(&[100_000, 500_000])),
+            ("[0.1, 12.5%,]", parts(&[100_000, 125_000])),
+            ("[]", parts(&[])),
+            ("RAMP", "RAMP".to_owned()),
+            ("[FIRST, 50%]", parts(&[500_000]).replace("[P", "[FIRST,P")),
+        ] {
+            assert_eq!(read(Takes::Shares, written).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn each_wrong_list_of_shares_has_its_own_message() {
+        let list = "`key` is a list of shares: `key = [10%, 50%]`";
+        for (written, message) in [
+            (
+                "[10, 50%]",
+                "a share is written `10%`, or as a fraction such as `0.5`",
+            ),
+            (
+                "[10%, 101%]",
+                "a share is at most the whole: `100%` or `1.0`",
+            ),
+            ("10%", list),
+            ("10", list),
+            ("\"10%\"", list),
+            ("10%..50%", list),
+        ] {
+            assert_eq!(
+                read(Takes::Shares, written).unwrap_err(),
                 message,
                 "{written}"
             );

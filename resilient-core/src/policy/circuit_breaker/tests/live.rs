@@ -375,7 +375,7 @@ fn a_success_that_slips_in_while_a_failure_is_decided_about_is_judged_or_late() 
         assert!(breaker.count(shard(generation, 0)), "another thread's");
         locked
             .state
-            .settle(generation, 0, Outcome::Failure, false, now);
+            .settle(generation, 0, Outcome::Failure, false, now, 0);
         breaker.publish(&mut locked, generation, now);
         drop(locked);
         let snapshot = breaker.snapshot();

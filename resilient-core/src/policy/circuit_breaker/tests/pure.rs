@@ -2,7 +2,7 @@
 
 use super::super::cause::Cause;
 use super::super::rules::Rules;
-use super::super::state::{Admission, State};
+use super::super::state::{ASIDE, Admission, State};
 use super::super::{CircuitBreakerPolicy, CircuitBreakerState, Outcome};
 use crate::setting::{Override, Share};
 use crate::time::Nanos;
@@ -15,6 +15,7 @@ const MILLI: Nanos = 1_000_000;
 struct Machine {
     state: State,
     now: Nanos,
+    random: u64,
 }
 
 /// A call that is inside.
@@ -30,6 +31,7 @@ impl Machine {
         Self {
             state: State::new(Rules::of(&policy.checked()), now),
             now,
+            random: 0,
         }
     }
 
@@ -41,6 +43,12 @@ impl Machine {
         let probe = match self.state.admit(self.now) {
             Admission::Free => 0,
             Admission::Probe(number) => number,
+            Admission::Aside => {
+                return Ok(Call {
+                    generation: ASIDE,
+                    probe: 0,
+                });
+            }
             refused => return Err(refused),
         };
         let generation = self.state.generation();
@@ -54,7 +62,7 @@ impl Machine {
     fn leave_slow(&mut self, call: Call, outcome: Outcome, slow: bool) {
         let Call { generation, probe } = call;
         self.state
-            .settle(generation, probe, outcome, slow, self.now);
+            .settle(generation, probe, outcome, slow, self.now, self.random);
     }
 
     /// One call after another, as written: `S`uccess, `F`ailure, `I`gnored, `A`bandoned, and in
