@@ -3,6 +3,7 @@
 
 mod cause;
 mod permit;
+mod phase;
 mod rules;
 mod settings;
 mod snapshot;
@@ -17,8 +18,9 @@ use crate::setting::Override;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Padded, SLOTS, bump, slot};
 use crate::time::{NEVER, Nanos, now};
 use crate::window::Window;
+use phase::{Phase, Transition};
 use rules::Rules;
-use state::{ASIDE, Admission, Phase, State, Transition};
+use state::{ASIDE, Admission, State};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -29,7 +31,7 @@ use settings::CircuitBreakerSettings;
 
 // ---- State
 
-pub use state::CircuitBreakerState;
+pub use phase::CircuitBreakerState;
 
 // ---- Live policy and permit
 

@@ -1,7 +1,8 @@
 //! What can be seen of a circuit breaker.
 
+use super::phase::Phase;
 use super::rules::FailureRule;
-use super::state::{Phase, State};
+use super::state::State;
 use super::{CircuitBreaker, CircuitBreakerState};
 use crate::policy::Show;
 use crate::setting::{Override, Share};

@@ -1,116 +1,19 @@
 //! The pure machine of a circuit breaker: instants come in as values, and nothing else happens.
 
 use super::cause::Cause;
+use super::phase::{CircuitBreakerState, Climb, Phase, Transition};
 use super::rules::{FailureRule, Rules, WindowRule};
 use crate::outcome::Outcome;
 use crate::setting::{Override, Share};
 use crate::time::{NEVER, Nanos, nanos};
 use crate::window::{Counts, Mark, Window};
 use std::collections::VecDeque;
-use std::fmt;
-
-/// The state of a circuit breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(rename_all = "snake_case")
-)]
-#[non_exhaustive]
-pub enum CircuitBreakerState {
-    /// Calls go through, and their results are watched.
-    Closed,
-    /// Calls are refused for a while.
-    Open,
-    /// A few calls go through, to see whether the callee is well again.
-    HalfOpen,
-    /// A growing share of the calls goes through, and their results are watched.
-    Ramping,
-    /// Somebody has it refuse all calls.
-    ForcedOpen,
-    /// Somebody has it let all calls through, or its settings say so.
-    Disabled,
-    /// Somebody has it let all calls through and only show what it would do.
-    MetricsOnly,
-}
-
-impl CircuitBreakerState {
-    const ALL: [Self; 7] = [
-        Self::Closed,
-        Self::Open,
-        Self::HalfOpen,
-        Self::Ramping,
-        Self::ForcedOpen,
-        Self::Disabled,
-        Self::MetricsOnly,
-    ];
-
-    /// A stable name for events and files, for example `half_open`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Open => "open",
-            Self::HalfOpen => "half_open",
-            Self::Ramping => "ramping",
-            Self::ForcedOpen => "forced_open",
-            Self::Disabled => "disabled",
-            Self::MetricsOnly => "metrics_only",
-        }
-    }
-}
-
-impl fmt::Display for CircuitBreakerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// A step from one state into another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Transition {
-    pub(super) from: CircuitBreakerState,
-    pub(super) to: CircuitBreakerState,
-    pub(super) cause: Cause,
-}
 
 /// A call that was let through half-open, and when it forfeits its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Probe {
     number: u64,
     deadline: Nanos,
-}
-
-/// One step of the ramp.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Climb {
-    /// Which one, from 0.
-    number: usize,
-    began: Nanos,
-    /// What the calls so far have brought towards the next admission, in millionths of a call.
-    credit: u32,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Phase {
-    Closed,
-    /// The number that was drawn is kept: other settings hold for an opening that is under way.
-    Open {
-        until: Nanos,
-        random: u64,
-    },
-    HalfOpen {
-        successes: u32,
-    },
-    Ramping(Climb),
-    ForcedOpen {
-        by_hand: Override,
-        until: Nanos,
-    },
-    Disabled {
-        by_hand: Override,
-        until: Nanos,
-    },
 }
 
 /// That somebody only wants to see what it would do: it goes through its phases and refuses nothing.
@@ -203,24 +106,13 @@ impl State {
     pub(super) fn kind(&self) -> CircuitBreakerState {
         match self.watch {
             Some(_) => CircuitBreakerState::MetricsOnly,
-            None => self.phase_kind(),
+            None => self.phase.kind(),
         }
     }
 
     /// What it would be if nobody had it refuse nothing, while somebody has.
     pub(super) fn would_be(&self) -> Option<CircuitBreakerState> {
-        self.watch.as_ref().map(|_| self.phase_kind())
-    }
-
-    fn phase_kind(&self) -> CircuitBreakerState {
-        match self.phase {
-            Phase::Closed => CircuitBreakerState::Closed,
-            Phase::Open { .. } => CircuitBreakerState::Open,
-            Phase::HalfOpen { .. } => CircuitBreakerState::HalfOpen,
-            Phase::Ramping(_) => CircuitBreakerState::Ramping,
-            Phase::ForcedOpen { .. } => CircuitBreakerState::ForcedOpen,
-            Phase::Disabled { .. } => CircuitBreakerState::Disabled,
-        }
+        self.watch.as_ref().map(|_| self.phase.kind())
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -722,13 +614,13 @@ impl State {
 
     /// Goes into another phase by its own rules: nobody sees that while it is only watched.
     fn go(&mut self, phase: Phase, cause: Cause, at: Nanos) {
-        let from = self.phase_kind();
+        let from = self.phase.kind();
         // Clocks are read before the lock is taken: another thread may have been here later.
         let at = at.max(self.since);
         let stayed = at - self.since;
         self.enter(phase, &cause, at);
         if self.watch.is_none() {
-            let to = self.phase_kind();
+            let to = self.phase.kind();
             self.spent[from as usize] += stayed;
             self.transitions.push(Transition { from, to, cause });
         }
