@@ -418,6 +418,20 @@ mod tests {
         assert_eq!(window.resized(5_000, true).counts.failures, 1);
     }
 
+    #[test]
+    fn a_time_window_forgets_which_calls_were_slow_when_nobody_asks_any_more() {
+        let mut window = TimeWindow::new(10_000);
+        let slow = Counts {
+            calls: 1,
+            failures: 0,
+            slow: 1,
+        };
+        window.add(window.tick(1 << 62), slow);
+        assert_eq!(window.resized(10_000, true).counts.slow, 1);
+        let without = window.resized(10_000, false).counts;
+        assert_eq!((without.calls, without.slow), (1, 0));
+    }
+
     proptest! {
         #[test]
         fn a_window_of_calls_holds_exactly_the_newest(
