@@ -388,14 +388,29 @@ fn shares(key: &str, input: ParseStream<'_>) -> Result<Value> {
     }
     let inside;
     syn::bracketed!(inside in input);
-    let mut shares = vec![];
-    while !inside.is_empty() {
-        shares.push(share(&inside)?);
-        if !inside.is_empty() {
-            inside.parse::<Token![,]>()?;
+    whole_of(&inside, |inside| {
+        let mut shares = vec![];
+        while !inside.is_empty() {
+            shares.push(share(inside)?);
+            if !inside.is_empty() {
+                inside.parse::<Token![,]>()?;
+            }
         }
+        Ok(Value::Shares(shares))
+    })
+}
+
+/// Parses what stands in brackets. After a mistake it skips the rest: what is left over there would
+/// be reported in place of the mistake.
+fn whole_of<T>(
+    inside: ParseStream<'_>,
+    parse: impl FnOnce(ParseStream<'_>) -> Result<T>,
+) -> Result<T> {
+    let parsed = parse(inside);
+    if parsed.is_err() {
+        inside.parse::<TokenStream>()?;
     }
-    Ok(Value::Shares(shares))
+    parsed
 }
 
 fn parts(number: &str, scale: u64) -> std::result::Result<Value, String> {
@@ -523,12 +538,15 @@ fn backoff(input: ParseStream<'_>) -> Result<Value> {
             format!("`{shape}` needs its delays: `{example}`"),
         ));
     }
-    let delays = if shape == "fixed" {
-        vec![duration(&expression(&inside)?)?]
-    } else {
-        range(&example, &inside)?
-    };
-    end(&inside, &example)?;
+    let delays = whole_of(&inside, |inside| {
+        let delays = if shape == "fixed" {
+            vec![duration(&expression(inside)?)?]
+        } else {
+            range(&example, inside)?
+        };
+        end(inside, &example)?;
+        Ok(delays)
+    })?;
     Ok(Value::Made("Backoff", word, delays))
 }
 
@@ -560,8 +578,11 @@ fn jitter(input: ParseStream<'_>) -> Result<Value> {
         }
         let inside;
         syn::parenthesized!(inside in input);
-        let parsed = share(&inside)?;
-        end(&inside, &example)?;
+        let parsed = whole_of(&inside, |inside| {
+            let parsed = share(inside)?;
+            end(inside, &example)?;
+            Ok(parsed)
+        })?;
         vec![parsed]
     } else {
         vec![]
