@@ -17,7 +17,7 @@ use std::time::Duration;
 pub struct CircuitBreakerSnapshot {
     /// The state it is in.
     pub state: CircuitBreakerState,
-    /// The state it would be in, to which what follows belongs; `None` unless it is
+    /// The state it would be in, to which probes, ramp and window belong; `None` unless it is
     /// `metrics_only`.
     pub would_be: Option<CircuitBreakerState>,
     /// For what it would have left `closed`; `None` unless it is `metrics_only`, and while it would
