@@ -123,7 +123,7 @@ impl Backoff {
     clippy::cast_sign_loss,
     reason = "exact up to 104 days; beyond, and at infinity, a cast from float saturates"
 )]
-fn exponential(base: Nanos, factor: f64, retry: u32) -> Nanos {
+pub(crate) fn exponential(base: Nanos, factor: f64, retry: u32) -> Nanos {
     let exponent = i32::try_from(retry.saturating_sub(1)).unwrap_or(i32::MAX);
     (base as f64 * factor.powi(exponent)).round() as Nanos
 }
@@ -295,10 +295,7 @@ impl Delays {
                 let base = nanos(backoff.base);
                 (base, self.previous.max(base).saturating_mul(3))
             }
-            Spread::Proportional(share) => {
-                let part = part(delay, share);
-                (delay - part, delay.saturating_add(part))
-            }
+            Spread::Proportional(share) => around(delay, share),
             Spread::Additive(share) => (delay, delay.saturating_add(part(delay, share))),
         };
         let jittered = uniform(low, high, random);
@@ -327,6 +324,18 @@ pub(crate) fn longest_sum(backoff: Backoff, factor: f64, jitter: Jitter, count: 
 fn part(delay: Nanos, share: Share) -> Nanos {
     let part = u128::from(delay) * u128::from(share.as_parts_per_million()) / 1_000_000;
     Nanos::try_from(part).unwrap_or(delay)
+}
+
+/// What lies at most this share of `delay` below or above it.
+fn around(delay: Nanos, share: Share) -> (Nanos, Nanos) {
+    let part = part(delay, share);
+    (delay - part, delay.saturating_add(part))
+}
+
+/// `delay`, less or more by up to `share` of it, as `random` says: any number, all equally likely.
+pub(crate) fn proportional(delay: Nanos, share: Share, random: u64) -> Nanos {
+    let (low, high) = around(delay, share);
+    uniform(low, high, random)
 }
 
 /// The number from `low` to `high`, both included, that `random` stands for.

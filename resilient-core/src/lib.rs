@@ -41,7 +41,7 @@ pub use policy::{
     Timeout, TimeoutPolicy, TimeoutSnapshot,
 };
 pub use registry::{Conflict, PolicyDefinition, RegisterError, Registry, Written, policy};
-pub use setting::{InvalidSetting, Kind, Override, Rate, Setting, Share, Source, Value};
+pub use setting::{InvalidSetting, Kind, Override, Ramp, Rate, Setting, Share, Source, Value};
 pub use site::registry;
 
 /// What expanded attributes call, through the facade. It may change with every version.

@@ -115,6 +115,86 @@ impl fmt::Display for Share {
     }
 }
 
+/// Ascending shares, one after another: how much is let through while something recovers.
+///
+/// Shares that do not ascend from above 0%, and more than eight of them, are refused by
+/// [`CircuitBreakerPolicy::ramp`](crate::CircuitBreakerPolicy::ramp): in an attribute that is a
+/// compile error.
+///
+/// ```
+/// use resilient_core::{CircuitBreakerPolicy, Ramp, Share};
+///
+/// const RAMP: Ramp = Ramp::new(&[Share::percent(10), Share::percent(50)]);
+/// assert_eq!(RAMP.to_string(), "[10%, 50%]");
+/// assert_eq!(CircuitBreakerPolicy::new().ramp(RAMP).invalid(), None);
+///
+/// let backwards = Ramp::new(&[Share::percent(50), Share::percent(10)]);
+/// let refused = CircuitBreakerPolicy::new().ramp(backwards).invalid();
+/// assert_eq!(refused.unwrap().key(), "ramp");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ramp {
+    shares: [Share; Self::LONGEST],
+    /// How many were written, also if there was no room for all.
+    written: usize,
+}
+
+impl Ramp {
+    const LONGEST: usize = 8;
+
+    /// A ramp of these shares; of none, there is no ramp.
+    #[must_use]
+    pub const fn new(shares: &[Share]) -> Self {
+        let mut ramp = Self {
+            shares: [Share::percent(0); Self::LONGEST],
+            written: shares.len(),
+        };
+        let mut at = 0;
+        while at < shares.len() && at < Self::LONGEST {
+            ramp.shares[at] = shares[at];
+            at += 1;
+        }
+        ramp
+    }
+
+    /// The shares, in order.
+    #[must_use]
+    pub fn shares(&self) -> &[Share] {
+        &self.shares[..self.written.min(Self::LONGEST)]
+    }
+
+    pub(crate) const fn is_short(&self) -> bool {
+        self.written <= Self::LONGEST
+    }
+
+    pub(crate) const fn is_ascending(&self) -> bool {
+        let mut before = 0;
+        let mut at = 0;
+        while at < self.written && at < Self::LONGEST {
+            let share = self.shares[at].parts_per_million;
+            if share <= before {
+                return false;
+            }
+            before = share;
+            at += 1;
+        }
+        true
+    }
+}
+
+impl fmt::Display for Ramp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shares: Vec<String> = self.shares().iter().map(ToString::to_string).collect();
+        f.pad(&format!("[{}]", shares.join(", ")))
+    }
+}
+
+impl From<Ramp> for Value {
+    fn from(ramp: Ramp) -> Self {
+        Self::Text(ramp.to_string())
+    }
+}
+
 /// So many in so much time.
 ///
 /// ```
@@ -468,6 +548,26 @@ mod tests {
         assert_eq!(Share::ratio(0.0001).to_string(), "0.01%");
         assert_eq!(Share::ratio(f64::NAN).to_string(), "0%");
         assert_eq!(Share::ratio(-1.0).to_string(), "0%");
+    }
+
+    #[test]
+    fn a_ramp_is_written_as_in_an_attribute_and_ascends() {
+        let ramp = |percents: &[u32]| {
+            let shares: Vec<Share> = percents.iter().copied().map(Share::percent).collect();
+            Ramp::new(&shares)
+        };
+        assert_eq!(ramp(&[10, 50]).to_string(), "[10%, 50%]");
+        assert_eq!(ramp(&[]).to_string(), "[]");
+        for fine in [&[][..], &[10], &[10, 50, 100], &[1, 2, 3, 4, 5, 6, 7, 8]] {
+            assert!(
+                ramp(fine).is_ascending() && ramp(fine).is_short(),
+                "{fine:?}"
+            );
+        }
+        for wrong in [&[0][..], &[10, 10], &[50, 10], &[1, 2, 0]] {
+            assert!(!ramp(wrong).is_ascending(), "{wrong:?}");
+        }
+        assert!(!ramp(&[1, 2, 3, 4, 5, 6, 7, 8, 9]).is_short());
     }
 
     #[test]

@@ -314,7 +314,7 @@ impl TimeWindow {
     }
 
     /// A window of another length with the newest of these results.
-    pub(crate) fn resized(&self, length: Nanos) -> Self {
+    pub(crate) fn resized(&self, length: Nanos, with_slow: bool) -> Self {
         let mut resized = Self::new(length);
         let first = self.newest.saturating_sub(self.length() - 1);
         for tick in first..=self.newest {
@@ -323,7 +323,7 @@ impl TimeWindow {
                 let counts = Counts {
                     calls: bucket.calls.into(),
                     failures: bucket.failures.into(),
-                    slow: bucket.slow.into(),
+                    slow: u64::from(bucket.slow) * u64::from(with_slow),
                 };
                 resized.add(resized.tick(tick << self.shift), counts);
             }
@@ -414,8 +414,22 @@ mod tests {
             };
             window.add(window.tick(begin + at), failure);
         }
-        assert_eq!(window.resized(100_000).counts.failures, 3);
-        assert_eq!(window.resized(5_000).counts.failures, 1);
+        assert_eq!(window.resized(100_000, true).counts.failures, 3);
+        assert_eq!(window.resized(5_000, true).counts.failures, 1);
+    }
+
+    #[test]
+    fn a_time_window_forgets_which_calls_were_slow_when_nobody_asks_any_more() {
+        let mut window = TimeWindow::new(10_000);
+        let slow = Counts {
+            calls: 1,
+            failures: 0,
+            slow: 1,
+        };
+        window.add(window.tick(1 << 62), slow);
+        assert_eq!(window.resized(10_000, true).counts.slow, 1);
+        let without = window.resized(10_000, false).counts;
+        assert_eq!((without.calls, without.slow), (1, 0));
     }
 
     proptest! {

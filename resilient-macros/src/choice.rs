@@ -1,6 +1,6 @@
 //! Settings that are one of several choices: backoff, jitter and order.
 
-use crate::literal::{Value, duration, expression, range, share};
+use crate::literal::{Value, duration, expression, range, share, whole_of};
 use crate::table::{listed, nearest};
 use proc_macro2::Ident;
 use quote::ToTokens;
@@ -73,12 +73,15 @@ pub(crate) fn backoff(input: ParseStream<'_>) -> Result<Value> {
             format!("`{shape}` needs its delays: `{example}`"),
         ));
     }
-    let delays = if shape == "fixed" {
-        vec![duration(&expression(&inside)?)?]
-    } else {
-        range(&example, &inside)?
-    };
-    end(&inside, &example)?;
+    let delays = whole_of(&inside, |inside| {
+        let delays = if shape == "fixed" {
+            vec![duration(&expression(inside)?)?]
+        } else {
+            range(&example, inside)?
+        };
+        end(inside, &example)?;
+        Ok(delays)
+    })?;
     Ok(Value::Made("Backoff", word, delays))
 }
 
@@ -110,8 +113,11 @@ pub(crate) fn jitter(input: ParseStream<'_>) -> Result<Value> {
         }
         let inside;
         syn::parenthesized!(inside in input);
-        let parsed = share(&inside)?;
-        end(&inside, &example)?;
+        let parsed = whole_of(&inside, |inside| {
+            let parsed = share(inside)?;
+            end(inside, &example)?;
+            Ok(parsed)
+        })?;
         vec![parsed]
     } else {
         vec![]

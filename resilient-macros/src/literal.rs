@@ -14,6 +14,8 @@ pub(crate) enum Value {
     Duration(u64),
     /// A share in millionths.
     Share(u32),
+    /// Several shares, one after another.
+    Shares(Vec<Value>),
     /// So many in so much time.
     Rate(TokenStream, Box<Value>),
     /// A constructor of the named type and its arguments, for example of `Backoff`.
@@ -48,6 +50,10 @@ impl Value {
                 parts.set_span(span);
                 quote_spanned!(span=> #private::Share::parts_per_million(#parts))
             }
+            Self::Shares(shares) => {
+                let shares = shares.iter().map(|share| share.tokens(private, span));
+                quote_spanned!(span=> #private::Ramp::new(&[#(#shares),*]))
+            }
             Self::Rate(count, per) => {
                 let per = per.tokens(private, span);
                 quote_spanned!(span=> #private::Rate::new(#count, #per))
@@ -71,6 +77,7 @@ pub(crate) fn value(takes: Takes, key: &str, input: ParseStream<'_>) -> Result<(
     let ahead = input.fork();
     let parsed = match takes {
         Takes::Share => share(input)?,
+        Takes::Shares => shares(key, input)?,
         Takes::Backoff => backoff(input)?,
         Takes::Jitter => jitter(input)?,
         Takes::Order => order(input)?,
@@ -361,6 +368,49 @@ pub(crate) fn share(input: ParseStream<'_>) -> Result<Value> {
         }
         expression => Ok(Value::Expression(expression.to_token_stream())),
     }
+}
+
+/// `[10%, 50%]`
+fn shares(key: &str, input: ParseStream<'_>) -> Result<Value> {
+    if !input.peek(syn::token::Bracket) {
+        let message = format!("`{key}` is a list of shares: `{key} = [10%, 50%]`");
+        let ahead = input.fork();
+        if ahead.parse::<Lit>().is_ok() && ahead.peek(Token![%]) {
+            let (number, percent) = (input.parse::<Lit>()?, input.parse::<Token![%]>()?);
+            return Err(Error::new_spanned(quote!(#number #percent), message));
+        }
+        return match expression(input)? {
+            expression @ (Expr::Lit(_) | Expr::Closure(_) | Expr::Range(_) | Expr::Unary(_)) => {
+                Err(Error::new_spanned(expression, message))
+            }
+            expression => Ok(Value::Expression(expression.to_token_stream())),
+        };
+    }
+    let inside;
+    syn::bracketed!(inside in input);
+    whole_of(&inside, |inside| {
+        let mut shares = vec![];
+        while !inside.is_empty() {
+            shares.push(share(inside)?);
+            if !inside.is_empty() {
+                inside.parse::<Token![,]>()?;
+            }
+        }
+        Ok(Value::Shares(shares))
+    })
+}
+
+/// Parses what stands in brackets. After a mistake it skips the rest: what is left over there would
+/// be reported in place of the mistake.
+pub(crate) fn whole_of<T>(
+    inside: ParseStream<'_>,
+    parse: impl FnOnce(ParseStream<'_>) -> Result<T>,
+) -> Result<T> {
+    let parsed = parse(inside);
+    if parsed.is_err() {
+        inside.parse::<TokenStream>()?;
+    }
+    parsed
 }
 
 fn parts(number: &str, scale: u64) -> std::result::Result<Value, String> {

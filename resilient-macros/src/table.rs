@@ -18,6 +18,8 @@ pub(crate) enum Takes {
     DurationOrClosure,
     /// `50%`
     Share,
+    /// `[10%, 50%]`
+    Shares,
     /// `100/s`
     Rate,
     /// `exponential(100ms..5s)`
@@ -123,9 +125,12 @@ pub(crate) static ATTRIBUTES: [Attribute; 6] = [
             key("slow_call", Takes::Duration),
             key("slow_call_rate", Takes::Share),
             key("open_for", Takes::Duration),
+            key("open_backoff", Takes::Factor),
+            key("open_jitter", Takes::Share),
             key("half_open_calls", Takes::Count),
             key("success_threshold", Takes::Count),
             key("half_open_for", Takes::Duration),
+            key("ramp", Takes::Shares),
             key("count_rejections", Takes::Flag),
             key("enabled", Takes::Flag),
             key("when", Takes::Predicate),

@@ -142,6 +142,51 @@ fn each_wrong_share_has_its_own_message() {
 }
 
 #[test]
+fn lists_of_shares_are_read() {
+    let parts = |parts: &[u32]| {
+        let shares: Vec<String> = parts
+            .iter()
+            .map(|parts| format!("P::Share::parts_per_million({parts})"))
+            .collect();
+        format!("P::Ramp::new(&[{}])", shares.join(","))
+    };
+    for (written, expected) in [
+        ("[10%, 50%]", parts(&[100_000, 500_000])),
+        ("[0.1, 12.5%,]", parts(&[100_000, 125_000])),
+        ("[]", parts(&[])),
+        ("RAMP", "RAMP".to_owned()),
+        ("[FIRST, 50%]", parts(&[500_000]).replace("[P", "[FIRST,P")),
+    ] {
+        assert_eq!(read(Takes::Shares, written).unwrap(), expected);
+    }
+}
+
+#[test]
+fn each_wrong_list_of_shares_has_its_own_message() {
+    let list = "`key` is a list of shares: `key = [10%, 50%]`";
+    for (written, message) in [
+        (
+            "[10, 50%]",
+            "a share is written `10%`, or as a fraction such as `0.5`",
+        ),
+        (
+            "[10%, 101%]",
+            "a share is at most the whole: `100%` or `1.0`",
+        ),
+        ("10%", list),
+        ("10", list),
+        ("\"10%\"", list),
+        ("10%..50%", list),
+    ] {
+        assert_eq!(
+            read(Takes::Shares, written).unwrap_err(),
+            message,
+            "{written}"
+        );
+    }
+}
+
+#[test]
 fn rates_are_read() {
     for (written, expected) in [
         ("100/s", "P::Rate::new(100,P::Duration::from_secs(1))"),

@@ -173,3 +173,28 @@ fn the_path_of_the_crate_is_absolute() {
     assert!(parsed("retry", "crate = ::facade::resilient").is_ok());
     assert!(parsed("retry", "crate = crate::resilient").is_ok());
 }
+
+#[test]
+fn a_mistake_in_brackets_is_reported_as_itself_whatever_follows_it_there() {
+    assert_eq!(
+        mistake("circuit_breaker", "ramp = [10, 50%], window = 20"),
+        "a share is written `10%`, or as a fraction such as `0.5`"
+    );
+    assert_eq!(
+        mistake("retry", "backoff = exponential(5s, 10s)"),
+        "from the first delay to the longest one: `exponential(100ms..10s)`"
+    );
+    assert_eq!(
+        mistake("retry", "jitter = additive(20%, 30%)"),
+        "nothing else stands here: `additive(20%)`"
+    );
+}
+
+#[test]
+fn a_list_of_shares_is_shown_as_it_was_written() {
+    let layer = parsed("circuit_breaker", "\"pricing\", ramp = [10%, 50%]").unwrap();
+    assert_eq!(
+        layer.written,
+        "circuit_breaker(\"pricing\", ramp = [10%, 50%])"
+    );
+}

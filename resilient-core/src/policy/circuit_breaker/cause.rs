@@ -1,7 +1,7 @@
 //! Why a circuit breaker went from one state into another, in the words of its settings.
 
 use super::rules::WindowRule;
-use crate::setting::{Override, Share, Span};
+use crate::setting::{Override, Ramp, Share, Span};
 use crate::time::Nanos;
 use crate::window::Counts;
 use std::fmt;
@@ -38,6 +38,7 @@ pub(super) enum Cause {
     ProbesSucceeded {
         successes: u32,
     },
+    RampedUp(Ramp),
     ByHand(Override),
     OverrideEnded(Override),
 }
@@ -118,6 +119,7 @@ impl fmt::Display for Cause {
                     "enough probes succeeded (success_threshold = {successes})"
                 )
             }
+            Self::RampedUp(ramp) => write!(f, "it has ramped up (ramp = {ramp})"),
             Self::ByHand(by_hand) => by_hand.fmt(f),
             Self::OverrideEnded(by_hand) => write!(f, "the override has ended: {by_hand}"),
         }

@@ -3,6 +3,7 @@
 
 mod cause;
 mod permit;
+mod phase;
 mod rules;
 mod settings;
 mod snapshot;
@@ -17,8 +18,9 @@ use crate::setting::Override;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Padded, SLOTS, bump, slot};
 use crate::time::{NEVER, Nanos, now};
 use crate::window::Window;
+use phase::{Phase, Transition};
 use rules::Rules;
-use state::{Admission, Phase, State, Transition};
+use state::{ASIDE, Admission, State};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -29,7 +31,7 @@ use settings::CircuitBreakerSettings;
 
 // ---- State
 
-pub use state::CircuitBreakerState;
+pub use phase::CircuitBreakerState;
 
 // ---- Live policy and permit
 
@@ -52,6 +54,8 @@ const FORCED_OPEN: u64 = 4;
 const DISABLED: u64 = 5;
 /// Switched off by its settings.
 const OFF: u64 = 6;
+/// Only the state knows: ramping, or watched while it refuses nothing.
+const ASK: u64 = 7;
 const KIND: u64 = 7;
 /// Slow calls are looked for: a call needs to know when it was admitted.
 const TIMED: u64 = 1 << 3;
@@ -225,6 +229,7 @@ impl CircuitBreaker {
         match admission {
             Admission::Free => Ok((generation, if timed { now } else { 0 })),
             Admission::Probe(number) => Ok((generation, number)),
+            Admission::Aside => Ok((ASIDE, 0)),
             refused => Err(self.refuse(refused)),
         }
     }
@@ -310,9 +315,11 @@ impl CircuitBreaker {
     fn settle(&self, generation: u64, stamp: u64, outcome: Outcome) {
         let now = now();
         let slow = self.is_slow(stamp, now);
+        let random = fastrand::u64(..);
         self.locked(now, |locked| {
             // Half-open, the stamp is the number of the probe, and no call is slow.
-            locked.state.settle(generation, stamp, outcome, slow, now);
+            let state = &mut locked.state;
+            state.settle(generation, stamp, outcome, slow, now, random);
         });
     }
 
@@ -370,6 +377,7 @@ impl CircuitBreaker {
     /// Has the shards count for the present generation, or parks them.
     fn sweep(&self, locked: &mut Locked, generation: u64, count: bool, now: Nanos) {
         let tick = tick(&locked.state, now);
+        let random = fastrand::u64(..);
         let fresh = if count {
             shard(locked.state.generation(), tick)
         } else {
@@ -381,7 +389,7 @@ impl CircuitBreaker {
             let more = (word & COUNT) - *seen;
             locked
                 .state
-                .successes(generation, more, tick_of(word, tick), now);
+                .successes(generation, more, tick_of(word, tick), now, random);
             *seen = 0;
         }
         locked.parked = !count;
@@ -398,11 +406,13 @@ impl CircuitBreaker {
         let head = &self.head.0;
         let kind = match state.phase() {
             _ if !locked.enabled => OFF,
+            _ if state.would_be().is_some() => ASK,
             Phase::Closed if !locked.parked => QUIET,
             Phase::Closed if state.window().is_none() && state.is_quiet() => QUIET,
             Phase::Closed => BUSY,
             Phase::HalfOpen { .. } => HALF_OPEN,
-            Phase::Open { until } => {
+            Phase::Ramping(_) => ASK,
+            Phase::Open { until, .. } => {
                 head.until.store(*until, Ordering::Relaxed);
                 OPEN
             }
@@ -534,6 +544,41 @@ impl CircuitBreaker {
     pub fn disable(&self, reason: impl Into<Override>) {
         let (by_hand, now) = (reason.into(), now());
         self.locked(now, |locked| locked.state.disable(by_hand, now));
+    }
+
+    /// Lets all calls through, from the next one on, and only shows what it would do, until the
+    /// override ends or [`reset`](Self::reset) takes it back; then it is closed with an empty
+    /// window.
+    ///
+    /// It begins closed with an empty window, goes through its states as the results say, and
+    /// counts the calls that it would have refused. What becomes of those decides nothing, since
+    /// they would not have run. Every call takes a lock meanwhile, on its way in and on its way
+    /// out.
+    ///
+    /// ```
+    /// use resilient_core::{
+    ///     CircuitBreaker, CircuitBreakerPolicy, CircuitBreakerState, Frame, LivePolicy, Verdict,
+    /// };
+    ///
+    /// let policy = CircuitBreakerPolicy::new().failure_threshold(1).checked();
+    /// let breaker = CircuitBreaker::new("pricing", &policy);
+    /// breaker.metrics_only("a trial");
+    /// let frame = Frame::new();
+    /// for _ in 0..3 {
+    ///     let mut permit = breaker.admit(&frame).expect("it refuses nothing");
+    ///     permit.settle(Verdict::Failure);
+    /// }
+    /// assert_eq!(breaker.state(), CircuitBreakerState::MetricsOnly);
+    /// let seen = breaker.snapshot();
+    /// assert_eq!(seen.would_be, Some(CircuitBreakerState::Open));
+    /// assert_eq!(seen.counts.would_have_rejected, 2);
+    ///
+    /// breaker.reset("the trial is over");
+    /// assert_eq!(breaker.snapshot().would_be, None);
+    /// ```
+    pub fn metrics_only(&self, reason: impl Into<Override>) {
+        let (by_hand, now) = (reason.into(), now());
+        self.locked(now, |locked| locked.state.metrics_only(by_hand, now));
     }
 
     /// Closes it with an empty window, from the next call on, whatever state it is in.

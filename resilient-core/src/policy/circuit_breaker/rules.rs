@@ -1,7 +1,8 @@
 //! The settings of a circuit breaker as its machine uses them.
 
 use super::settings::{CircuitBreakerPolicy, CircuitBreakerSettings};
-use crate::setting::Share;
+use crate::backoff::{exponential, proportional};
+use crate::setting::{Ramp, Share};
 use crate::time::{Nanos, nanos};
 use crate::window::{CallWindow, TimeWindow, Window};
 
@@ -34,8 +35,11 @@ impl WindowRule {
     }
 }
 
+/// `open_backoff` and `open_jitter` make no time longer than this.
+const LONGEST_OPEN: Nanos = 600_000_000_000;
+
 /// The settings as the machine uses them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Rules {
     pub(super) failures: FailureRule,
     /// How long a slow call takes, and which share of slow calls is too much.
@@ -44,9 +48,12 @@ pub(super) struct Rules {
     /// Below so many calls in the window no rate is judged.
     pub(super) min_calls: u64,
     pub(super) open_for: Nanos,
+    pub(super) open_backoff: f64,
+    pub(super) open_jitter: Share,
     pub(super) half_open_calls: u32,
     pub(super) half_open_for: Nanos,
     pub(super) success_threshold: u32,
+    pub(super) ramp: Ramp,
 }
 
 impl Rules {
@@ -78,9 +85,30 @@ impl Rules {
             window,
             min_calls: settings.min_calls.unwrap_or(1).min(most).into(),
             open_for: nanos(settings.open_for),
+            open_backoff: settings.open_backoff,
+            open_jitter: settings.open_jitter,
             half_open_calls: settings.half_open_calls,
             half_open_for: nanos(settings.half_open_for),
             success_threshold: settings.success_threshold,
+            ramp: settings.ramp.unwrap_or(Ramp::new(&[])),
         }
+    }
+
+    fn longest_open(&self) -> Nanos {
+        LONGEST_OPEN.max(self.open_for)
+    }
+
+    /// How long it is open when that was lengthened so many times, before jitter.
+    pub(super) fn lengthened(&self, times: u32) -> Nanos {
+        match times {
+            0 => self.open_for,
+            times => exponential(self.open_for, self.open_backoff, times.saturating_add(1))
+                .min(self.longest_open()),
+        }
+    }
+
+    /// How long it is open when that was lengthened so many times and this number was drawn.
+    pub(super) fn open_time(&self, lengthened: u32, random: u64) -> Nanos {
+        proportional(self.lengthened(lengthened), self.open_jitter, random).min(self.longest_open())
     }
 }

@@ -1,7 +1,7 @@
 //! The settings of a circuit breaker, with their defaults and ranges.
 
 use super::CircuitBreaker;
-use crate::setting::Share;
+use crate::setting::{Ramp, Share};
 use crate::table::policy;
 use std::time::Duration;
 
@@ -80,6 +80,20 @@ policy! {
     ///
     /// Default 30s. Zero is allowed: then every refusal is replaced by a probe.
     open_for: Duration = Duration::from_secs(30);
+    /// Multiplies the time it is open with each opening that follows on a recovery which failed,
+    /// half-open or ramping.
+    ///
+    /// A factor, at least 1; the time grows up to 10 minutes, or stays at
+    /// [`open_for`](Self::open_for) if that is longer. Each full `open_for` spent closed takes one
+    /// factor off the next opening; a change by hand takes off all. Default 1: always `open_for`.
+    open_backoff: f64 = 1.0,
+        open_backoff >= 1.0 && open_backoff < f64::INFINITY,
+        "`open_backoff` is a number from 1.0 on";
+    /// Varies the time it is open by chance, by up to this share of it both ways, so that many
+    /// breakers which opened together do not probe together.
+    ///
+    /// The cap of [`open_backoff`](Self::open_backoff) holds again afterwards. Default 0%.
+    open_jitter: Share = Share::percent(0);
     /// How many probes may be inside at a time while it is half-open.
     ///
     /// In calls, at least 1. Default 1.
@@ -93,6 +107,15 @@ policy! {
     /// Longer than zero. Default: [`open_for`](Self::open_for), at least 1s.
     half_open_for: Duration => default_half_open_for,
         !half_open_for.is_zero(), "`half_open_for` is longer than zero";
+    /// After the probes it admits these shares of the calls, each for one
+    /// [`open_for`](Self::open_for), before it closes.
+    ///
+    /// Ascending, from above 0%, at most eight. By counting, not by chance: of 10% every tenth
+    /// call. Results are judged as while it is closed; an opening ends the ramp, and the next one
+    /// begins with its first share. No default: it closes at once.
+    ramp: Ramp,
+        ramp.is_short(), "`ramp` has at most 8 shares",
+        ramp.is_ascending(), "`ramp` is ascending from above 0%, such as `[10%, 50%]`";
     /// Whether what a policy further in refused counts as a failure.
     ///
     /// Default `false`: it says nothing about the callee. A call that was cut off by a timeout is

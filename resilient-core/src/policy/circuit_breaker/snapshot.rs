@@ -1,7 +1,8 @@
 //! What can be seen of a circuit breaker.
 
+use super::phase::Phase;
 use super::rules::FailureRule;
-use super::state::{Phase, State};
+use super::state::State;
 use super::{CircuitBreaker, CircuitBreakerState};
 use crate::policy::Show;
 use crate::setting::{Override, Share};
@@ -16,6 +17,12 @@ use std::time::Duration;
 pub struct CircuitBreakerSnapshot {
     /// The state it is in.
     pub state: CircuitBreakerState,
+    /// The state it would be in, to which probes, ramp and window belong; `None` unless it is
+    /// `metrics_only`.
+    pub would_be: Option<CircuitBreakerState>,
+    /// For what it would have left `closed`; `None` unless it is `metrics_only`, and while it would
+    /// be closed.
+    pub would_be_why: Option<String>,
     /// How long ago it came into that state; `None` if its settings switch it off.
     pub since: Option<Duration>,
     /// The rule and the numbers, or the reason somebody gave, for which it left `closed`; `None`
@@ -24,6 +31,12 @@ pub struct CircuitBreakerSnapshot {
     /// How long until the next probe is let through, at the latest: zero if half-open has a free
     /// place, `None` if no probe is to be expected.
     pub next_probe_in: Option<Duration>,
+    /// How long it is open this time, from its opening; `None` unless it is open.
+    pub open_for: Option<Duration>,
+    /// Which share of the calls is admitted; `None` unless it is ramping.
+    pub admitted_share: Option<Share>,
+    /// How long until the ramp's next step, or until it closes; `None` unless it is ramping.
+    pub next_step_in: Option<Duration>,
     /// How many probes are inside; `None` unless it is half-open.
     pub probes_inside: Option<u32>,
     /// How many probes have succeeded so far; `None` unless it is half-open.
@@ -77,6 +90,8 @@ pub struct CircuitBreakerCounts {
     pub late: u64,
     /// How often its rules opened it.
     pub opened: u64,
+    /// How many calls went through that it would have refused, had it not been `metrics_only`.
+    pub would_have_rejected: u64,
 }
 
 /// How long a circuit breaker was in each state.
@@ -90,10 +105,14 @@ pub struct TimeInStates {
     pub open: Duration,
     /// In `half_open`.
     pub half_open: Duration,
+    /// In `ramping`.
+    pub ramping: Duration,
     /// In `forced_open`.
     pub forced_open: Duration,
     /// In `disabled`, by hand.
     pub disabled: Duration,
+    /// In `metrics_only`.
+    pub metrics_only: Duration,
 }
 
 /// Who steers a circuit breaker by hand.
@@ -128,22 +147,22 @@ impl CircuitBreakerSnapshot {
         let rules = state.rules();
         let totals = state.totals();
         let in_state = |state_asked| Duration::from_nanos(state.spent(state_asked, now));
-        let (by_hand, ends) = match state.phase() {
-            Phase::ForcedOpen { by_hand, until } | Phase::Disabled { by_hand, until } => {
-                (Some(by_hand), *until)
-            }
-            _ => (None, NEVER),
-        };
         let probes_succeeded = match state.phase() {
             Phase::HalfOpen { successes } => Some(*successes),
             _ => None,
         };
+        let step = state.step().filter(|_| enabled);
         Self {
             state: if enabled {
                 state.kind()
             } else {
                 CircuitBreakerState::Disabled
             },
+            would_be: state.would_be().filter(|_| enabled),
+            would_be_why: state
+                .would_be_why()
+                .filter(|_| enabled)
+                .map(ToString::to_string),
             since: enabled.then(|| until(now, state.since())),
             why: if enabled {
                 state.why().map(ToString::to_string)
@@ -154,6 +173,12 @@ impl CircuitBreakerSnapshot {
                 .next_probe_at()
                 .filter(|_| enabled)
                 .map(|at| until(at, now)),
+            open_for: state
+                .opening()
+                .filter(|_| enabled)
+                .map(|(from, to)| until(to, from)),
+            admitted_share: step.map(|(share, _)| share),
+            next_step_in: step.map(|(_, ends)| until(ends, now)),
             probes_inside: probes_succeeded.and(u32::try_from(state.probes_inside()).ok()),
             probes_succeeded,
             failures_in_a_row: match rules.failures {
@@ -182,15 +207,18 @@ impl CircuitBreakerSnapshot {
                 rejected: 0,
                 late: totals.late,
                 opened: totals.opened,
+                would_have_rejected: totals.would_have_rejected,
             },
             time_in: TimeInStates {
                 closed: in_state(CircuitBreakerState::Closed),
                 open: in_state(CircuitBreakerState::Open),
                 half_open: in_state(CircuitBreakerState::HalfOpen),
+                ramping: in_state(CircuitBreakerState::Ramping),
                 forced_open: in_state(CircuitBreakerState::ForcedOpen),
                 disabled: in_state(CircuitBreakerState::Disabled),
+                metrics_only: in_state(CircuitBreakerState::MetricsOnly),
             },
-            overridden: by_hand.map(|by| CircuitBreakerOverride {
+            overridden: state.by_hand().map(|(by, ends)| CircuitBreakerOverride {
                 by: by.clone(),
                 ends_in: (ends != NEVER).then(|| until(ends, now)),
             }),
@@ -204,7 +232,12 @@ impl Show for CircuitBreakerSnapshot {
     }
 
     fn note(&self) -> String {
-        self.why.clone().unwrap_or_default()
+        let why = self.why.clone().unwrap_or_default();
+        match (self.would_be, &self.would_be_why) {
+            (Some(state), Some(reason)) => format!("{why}; it would be {state}: {reason}"),
+            (Some(state), None) => format!("{why}; it would be {state}"),
+            (None, _) => why,
+        }
     }
 
     fn counts(&self) -> Vec<(&'static str, Option<u64>)> {
@@ -217,6 +250,7 @@ impl Show for CircuitBreakerSnapshot {
             ("rejected", Some(counts.rejected)),
             ("late", Some(counts.late)),
             ("opened", Some(counts.opened)),
+            ("would_have_rejected", Some(counts.would_have_rejected)),
         ]
     }
 }

@@ -1,70 +1,13 @@
 //! The pure machine of a circuit breaker: instants come in as values, and nothing else happens.
 
 use super::cause::Cause;
+use super::phase::{CircuitBreakerState, Climb, Phase, Transition};
 use super::rules::{FailureRule, Rules, WindowRule};
 use crate::outcome::Outcome;
-use crate::setting::Override;
+use crate::setting::{Override, Share};
 use crate::time::{NEVER, Nanos, nanos};
 use crate::window::{Counts, Mark, Window};
 use std::collections::VecDeque;
-use std::fmt;
-
-/// The state of a circuit breaker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(rename_all = "snake_case")
-)]
-#[non_exhaustive]
-pub enum CircuitBreakerState {
-    /// Calls go through, and their results are watched.
-    Closed,
-    /// Calls are refused for a while.
-    Open,
-    /// A few calls go through, to see whether the callee is well again.
-    HalfOpen,
-    /// Somebody has it refuse all calls.
-    ForcedOpen,
-    /// Somebody has it let all calls through, or its settings say so.
-    Disabled,
-}
-
-impl CircuitBreakerState {
-    const ALL: [Self; 5] = [
-        Self::Closed,
-        Self::Open,
-        Self::HalfOpen,
-        Self::ForcedOpen,
-        Self::Disabled,
-    ];
-
-    /// A stable name for events and files, for example `half_open`.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Open => "open",
-            Self::HalfOpen => "half_open",
-            Self::ForcedOpen => "forced_open",
-            Self::Disabled => "disabled",
-        }
-    }
-}
-
-impl fmt::Display for CircuitBreakerState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// A step from one state into another.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Transition {
-    pub(super) from: CircuitBreakerState,
-    pub(super) to: CircuitBreakerState,
-    pub(super) cause: Cause,
-}
 
 /// A call that was let through half-open, and when it forfeits its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,13 +16,13 @@ struct Probe {
     deadline: Nanos,
 }
 
+/// That somebody only wants to see what it would do: it goes through its phases and refuses nothing.
 #[derive(Clone, Debug)]
-pub(super) enum Phase {
-    Closed,
-    Open { until: Nanos },
-    HalfOpen { successes: u32 },
-    ForcedOpen { by_hand: Override, until: Nanos },
-    Disabled { by_hand: Override, until: Nanos },
+struct Watch {
+    by_hand: Override,
+    until: Nanos,
+    since: Nanos,
+    why: Cause,
 }
 
 /// What the machine answers to a call that wants in.
@@ -89,6 +32,8 @@ pub(super) enum Admission {
     Free,
     /// It may run, as the probe of this number.
     Probe(u64),
+    /// It may run although it would be refused: its result decides nothing.
+    Aside,
     /// Not for so long.
     Open(Nanos),
     /// Not until somebody takes it back.
@@ -104,7 +49,11 @@ pub(super) struct Totals {
     pub(super) abandoned: u64,
     pub(super) late: u64,
     pub(super) opened: u64,
+    pub(super) would_have_rejected: u64,
 }
+
+/// In place of a generation: that of calls which would have been refused.
+pub(super) const ASIDE: u64 = 0;
 
 /// How many probes have their places reserved from the beginning.
 const RESERVED_PROBES: usize = 16;
@@ -116,6 +65,9 @@ pub(super) struct State {
     generation: u64,
     phase: Phase,
     since: Nanos,
+    watch: Option<Watch>,
+    /// How many times `open_backoff` lengthens the time it is open.
+    lengthened: u32,
     /// Failures without a success between them.
     streak: u32,
     window: Option<Window>,
@@ -136,6 +88,8 @@ impl State {
             generation: 1,
             phase: Phase::Closed,
             since: now,
+            watch: None,
+            lengthened: 0,
             streak: 0,
             window: rules.window.window(rules.slow.is_some()),
             probes: VecDeque::with_capacity(RESERVED_PROBES),
@@ -150,13 +104,15 @@ impl State {
     // What it is.
 
     pub(super) fn kind(&self) -> CircuitBreakerState {
-        match self.phase {
-            Phase::Closed => CircuitBreakerState::Closed,
-            Phase::Open { .. } => CircuitBreakerState::Open,
-            Phase::HalfOpen { .. } => CircuitBreakerState::HalfOpen,
-            Phase::ForcedOpen { .. } => CircuitBreakerState::ForcedOpen,
-            Phase::Disabled { .. } => CircuitBreakerState::Disabled,
+        match self.watch {
+            Some(_) => CircuitBreakerState::MetricsOnly,
+            None => self.phase.kind(),
         }
+    }
+
+    /// What it would be if nobody had it refuse nothing, while somebody has.
+    pub(super) fn would_be(&self) -> Option<CircuitBreakerState> {
+        self.watch.as_ref().map(|_| self.phase.kind())
     }
 
     pub(super) fn rules(&self) -> &Rules {
@@ -172,7 +128,18 @@ impl State {
     }
 
     pub(super) fn since(&self) -> Nanos {
-        self.since
+        self.watch.as_ref().map_or(self.since, |watch| watch.since)
+    }
+
+    /// Who steers it by hand, and until when.
+    pub(super) fn by_hand(&self) -> Option<(&Override, Nanos)> {
+        match (&self.watch, &self.phase) {
+            (Some(Watch { by_hand, until, .. }), _)
+            | (None, Phase::ForcedOpen { by_hand, until } | Phase::Disabled { by_hand, until }) => {
+                Some((by_hand, *until))
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn streak(&self) -> u32 {
@@ -184,7 +151,34 @@ impl State {
     }
 
     pub(super) fn why(&self) -> Option<&Cause> {
-        self.why.as_ref()
+        match &self.watch {
+            Some(watch) => Some(&watch.why),
+            None => self.why.as_ref(),
+        }
+    }
+
+    /// Why it would have left closed, while somebody has it refuse nothing.
+    pub(super) fn would_be_why(&self) -> Option<&Cause> {
+        self.watch.as_ref().and(self.why.as_ref())
+    }
+
+    /// From when to when it is open this time.
+    pub(super) fn opening(&self) -> Option<(Nanos, Nanos)> {
+        match self.phase {
+            Phase::Open { until, .. } => Some((self.since, until)),
+            _ => None,
+        }
+    }
+
+    /// Which share of the calls it admits, and until when.
+    pub(super) fn step(&self) -> Option<(Share, Nanos)> {
+        match self.phase {
+            Phase::Ramping(climb) => {
+                let share = self.rules.ramp.shares().get(climb.number)?;
+                Some((*share, climb.began.saturating_add(self.rules.open_for)))
+            }
+            _ => None,
+        }
     }
 
     pub(super) fn totals(&self) -> Totals {
@@ -198,7 +192,7 @@ impl State {
     /// How long it has been in `state`, up to now.
     pub(super) fn spent(&self, state: CircuitBreakerState, now: Nanos) -> Nanos {
         let running = if self.kind() == state {
-            now.saturating_sub(self.since)
+            now.saturating_sub(self.since())
         } else {
             0
         };
@@ -208,16 +202,22 @@ impl State {
     /// When the next probe is let through at the latest, if it is known.
     pub(super) fn next_probe_at(&self) -> Option<Nanos> {
         match self.phase {
-            Phase::Open { until } => Some(until),
+            Phase::Open { until, .. } => Some(until),
             Phase::HalfOpen { .. } if self.has_place() => Some(0),
-            Phase::HalfOpen { .. } => self.probes.front().map(|probe| probe.deadline),
+            Phase::HalfOpen { .. } => self.next_place_at(),
             _ => None,
         }
     }
 
+    /// When so many probes have forfeited their places that there is one for another.
+    fn next_place_at(&self) -> Option<Nanos> {
+        let too_many = self.probes.len() - self.rules.half_open_calls as usize;
+        self.probes.get(too_many).map(|probe| probe.deadline)
+    }
+
     /// True if a quick success, recorded now, could neither open it nor change more than a count.
     pub(super) fn is_quiet(&self) -> bool {
-        if !matches!(self.phase, Phase::Closed) {
+        if self.watch.is_some() || !matches!(self.phase, Phase::Closed) {
             return false;
         }
         let counts = self.counts();
@@ -254,14 +254,15 @@ impl State {
 
     /// Moves what time alone moves.
     pub(super) fn look(&mut self, now: Nanos) {
-        match &self.phase {
-            Phase::Closed => {
-                if let Some(window) = &mut self.window {
-                    window.advance(now);
-                }
-            }
-            Phase::Open { until } if *until <= now => {
-                let until = *until;
+        if let Some((by_hand, until)) = self.by_hand()
+            && until <= now
+        {
+            let ended = Cause::OverrideEnded(by_hand.clone());
+            self.switch(Phase::Closed, None, ended, until);
+        }
+        match self.phase {
+            Phase::Closed => self.slide(now),
+            Phase::Open { until, .. } if until <= now => {
                 let waited = Cause::Waited(until.saturating_sub(self.since));
                 self.go(Phase::HalfOpen { successes: 0 }, waited, until);
                 self.look(now);
@@ -275,21 +276,54 @@ impl State {
                     self.probes.pop_front();
                 }
             }
-            Phase::ForcedOpen { by_hand, until } | Phase::Disabled { by_hand, until }
-                if *until <= now =>
-            {
-                let (ended, until) = (Cause::OverrideEnded(by_hand.clone()), *until);
-                self.go(Phase::Closed, ended, until);
-            }
+            Phase::Ramping(climb) => match self.step() {
+                Some((_, ends)) if ends > now => self.slide(now),
+                Some((_, ends)) => {
+                    self.climb(climb.number + 1, ends);
+                    self.look(now);
+                }
+                None => self.climb(climb.number, now),
+            },
             _ => {}
+        }
+    }
+
+    /// Lets go of results that are too old.
+    fn slide(&mut self, now: Nanos) {
+        if let Some(window) = &mut self.window {
+            window.advance(now);
+        }
+    }
+
+    /// Takes the step of this number, from `at` on, or closes if the ramp has no such step.
+    fn climb(&mut self, number: usize, at: Nanos) {
+        let ramp = self.rules.ramp;
+        if number < ramp.shares().len() {
+            self.phase = Phase::Ramping(Climb {
+                number,
+                began: at,
+                credit: 0,
+            });
+        } else {
+            self.go(Phase::Closed, Cause::RampedUp(ramp), at);
         }
     }
 
     pub(super) fn admit(&mut self, now: Nanos) -> Admission {
         self.look(now);
+        match self.answer(now) {
+            Admission::Open(_) if self.watch.is_some() => {
+                self.totals.would_have_rejected += 1;
+                Admission::Aside
+            }
+            admission => admission,
+        }
+    }
+
+    fn answer(&mut self, now: Nanos) -> Admission {
         match self.phase {
             Phase::Closed | Phase::Disabled { .. } => Admission::Free,
-            Phase::Open { until } => Admission::Open(until.saturating_sub(now)),
+            Phase::Open { until, .. } => Admission::Open(until.saturating_sub(now)),
             Phase::ForcedOpen { .. } => Admission::ForcedOpen,
             Phase::HalfOpen { .. } if self.has_place() => {
                 let number = self.next_probe;
@@ -304,13 +338,30 @@ impl State {
                 Admission::Probe(number)
             }
             Phase::HalfOpen { .. } => {
-                let first = self.probes.front().map_or(now, |probe| probe.deadline);
-                Admission::Open(first.saturating_sub(now))
+                let next = self.next_place_at().unwrap_or(now);
+                Admission::Open(next.saturating_sub(now))
+            }
+            Phase::Ramping(climb) => {
+                let whole = Share::percent(100);
+                let (share, ends) = self.step().unwrap_or((whole, now));
+                let whole = whole.as_parts_per_million();
+                let credit = climb.credit + share.as_parts_per_million();
+                self.phase = Phase::Ramping(Climb {
+                    credit: credit % whole,
+                    ..climb
+                });
+                if credit >= whole {
+                    Admission::Free
+                } else {
+                    Admission::Open(ends.saturating_sub(now))
+                }
             }
         }
     }
 
     /// The result of a call that was admitted in `generation`, with `probe` if that was half-open.
+    ///
+    /// `random` is any number, all of them equally likely.
     pub(super) fn settle(
         &mut self,
         generation: u64,
@@ -318,6 +369,7 @@ impl State {
         outcome: Outcome,
         slow: bool,
         now: Nanos,
+        random: u64,
     ) {
         self.look(now);
         match outcome {
@@ -327,21 +379,18 @@ impl State {
             Outcome::Abandoned => self.totals.abandoned += 1,
         }
         if generation != self.generation {
-            self.totals.late += 1;
+            self.totals.late += u64::from(generation != ASIDE);
             return;
         }
         match self.phase {
-            Phase::Closed => match outcome {
-                Outcome::Success => self.record(
-                    Mark {
-                        failed: false,
-                        slow,
-                    },
-                    now,
-                ),
-                Outcome::Failure => self.record(Mark { failed: true, slow }, now),
-                Outcome::Ignored | Outcome::Abandoned => {}
-            },
+            Phase::Closed | Phase::Ramping(_) => {
+                let failed = match outcome {
+                    Outcome::Success => false,
+                    Outcome::Failure => true,
+                    Outcome::Ignored | Outcome::Abandoned => return,
+                };
+                self.record(Mark { failed, slow }, now, random);
+            }
             Phase::HalfOpen { successes } => {
                 let place = self.probes.iter().position(|inside| inside.number == probe);
                 let Some(place) = place else {
@@ -349,7 +398,7 @@ impl State {
                     return;
                 };
                 self.probes.remove(place);
-                self.probed(outcome, successes, now);
+                self.probed(outcome, successes, now, random);
             }
             // Nobody is admitted while it is open, and what runs while it is disabled is counted
             // and decides nothing.
@@ -357,7 +406,7 @@ impl State {
         }
     }
 
-    fn record(&mut self, mark: Mark, now: Nanos) {
+    fn record(&mut self, mark: Mark, now: Nanos, random: u64) {
         self.streak = if mark.failed {
             self.streak.saturating_add(1)
         } else {
@@ -367,16 +416,25 @@ impl State {
             window.push(mark, now);
         }
         if let Some(cause) = self.tripped() {
-            self.open(cause, now);
+            self.open(cause, now, random);
         }
     }
 
-    fn probed(&mut self, outcome: Outcome, successes: u32, now: Nanos) {
+    fn probed(&mut self, outcome: Outcome, successes: u32, now: Nanos, random: u64) {
         let threshold = self.rules.success_threshold;
         match outcome {
             Outcome::Success if successes + 1 >= threshold => {
                 let successes = successes + 1;
-                self.go(Phase::Closed, Cause::ProbesSucceeded { successes }, now);
+                let phase = if self.rules.ramp.shares().is_empty() {
+                    Phase::Closed
+                } else {
+                    Phase::Ramping(Climb {
+                        number: 0,
+                        began: now.max(self.since),
+                        credit: 0,
+                    })
+                };
+                self.go(phase, Cause::ProbesSucceeded { successes }, now);
             }
             Outcome::Success => {
                 self.phase = Phase::HalfOpen {
@@ -389,6 +447,7 @@ impl State {
                     threshold,
                 },
                 now,
+                random,
             ),
             Outcome::Ignored | Outcome::Abandoned => {}
         }
@@ -444,14 +503,21 @@ impl State {
     }
 
     /// Quick successes that were admitted in `generation`, of which each may be the one that opens
-    /// it.
-    pub(super) fn successes(&mut self, generation: u64, mut calls: u64, tick: u64, now: Nanos) {
+    /// it; `random` as in [`settle`](Self::settle).
+    pub(super) fn successes(
+        &mut self,
+        generation: u64,
+        mut calls: u64,
+        tick: u64,
+        now: Nanos,
+        random: u64,
+    ) {
         while calls > 0 && generation == self.generation && !self.is_quiet() {
             calls -= 1;
             self.streak = 0;
             self.quiet_successes(1, tick);
             if let Some(cause) = self.tripped() {
-                self.open(cause, now);
+                self.open(cause, now, random);
             }
         }
         if generation == self.generation {
@@ -465,22 +531,33 @@ impl State {
     pub(super) fn force_open(&mut self, by_hand: Override, now: Nanos) {
         let until = end(&by_hand, now);
         let cause = Cause::ByHand(by_hand.clone());
-        self.steer(Phase::ForcedOpen { by_hand, until }, cause, now);
+        self.steer(Phase::ForcedOpen { by_hand, until }, None, cause, now);
     }
 
     pub(super) fn disable(&mut self, by_hand: Override, now: Nanos) {
         let until = end(&by_hand, now);
         let cause = Cause::ByHand(by_hand.clone());
-        self.steer(Phase::Disabled { by_hand, until }, cause, now);
+        self.steer(Phase::Disabled { by_hand, until }, None, cause, now);
+    }
+
+    pub(super) fn metrics_only(&mut self, by_hand: Override, now: Nanos) {
+        let cause = Cause::ByHand(by_hand.clone());
+        let watch = Watch {
+            until: end(&by_hand, now),
+            by_hand,
+            since: now,
+            why: cause.clone(),
+        };
+        self.steer(Phase::Closed, Some(watch), cause, now);
     }
 
     pub(super) fn reset(&mut self, by_hand: Override, now: Nanos) {
-        self.steer(Phase::Closed, Cause::ByHand(by_hand), now);
+        self.steer(Phase::Closed, None, Cause::ByHand(by_hand), now);
     }
 
-    fn steer(&mut self, phase: Phase, cause: Cause, now: Nanos) {
+    fn steer(&mut self, phase: Phase, watch: Option<Watch>, cause: Cause, now: Nanos) {
         self.look(now);
-        self.go(phase, cause, now);
+        self.switch(phase, watch, cause, now);
     }
 
     /// Takes over other rules; its state, its totals and the newest results of one rule stay.
@@ -501,50 +578,87 @@ impl State {
                 Some(Window::Calls(window.resized(length, with_slow)))
             }
             (Some(Window::Time(window)), WindowRule::Time(length)) if same_rule => {
-                Some(Window::Time(window.resized(length)))
+                Some(Window::Time(window.resized(length, with_slow)))
             }
             _ => rules.window.window(with_slow),
         };
-        if let Phase::Open { until } = &mut self.phase
-            && before.open_for != rules.open_for
-        {
-            *until = self.since.saturating_add(rules.open_for);
+        match &mut self.phase {
+            Phase::Open { until, random } => {
+                let length = rules.open_time(self.lengthened, *random);
+                *until = self.since.saturating_add(length);
+            }
+            // A ramp that has become shorter goes on with its last step.
+            Phase::Ramping(climb) => {
+                let last = rules.ramp.shares().len().saturating_sub(1);
+                climb.number = climb.number.min(last);
+            }
+            _ => {}
         }
         self.look(now);
     }
 
-    fn open(&mut self, cause: Cause, now: Nanos) {
-        let until = now.saturating_add(self.rules.open_for);
-        self.totals.opened += 1;
-        self.go(Phase::Open { until }, cause, now);
+    fn open(&mut self, cause: Cause, now: Nanos, random: u64) {
+        let rules = &self.rules;
+        let now = now.max(self.since);
+        if let Phase::Closed = self.phase {
+            let steps = (now - self.since).checked_div(rules.open_for);
+            let steps = steps.and_then(|steps| u32::try_from(steps).ok());
+            self.lengthened = self.lengthened.saturating_sub(steps.unwrap_or(u32::MAX));
+        } else if rules.lengthened(self.lengthened + 1) > rules.lengthened(self.lengthened) {
+            self.lengthened += 1;
+        }
+        let until = now.saturating_add(rules.open_time(self.lengthened, random));
+        self.totals.opened += u64::from(self.watch.is_none());
+        self.go(Phase::Open { until, random }, cause, now);
     }
 
+    /// Goes into another phase by its own rules: nobody sees that while it is only watched.
     fn go(&mut self, phase: Phase, cause: Cause, at: Nanos) {
-        let from = self.kind();
+        let from = self.phase.kind();
         // Clocks are read before the lock is taken: another thread may have been here later.
         let at = at.max(self.since);
-        self.spent[from as usize] += at - self.since;
+        let stayed = at - self.since;
+        self.enter(phase, &cause, at);
+        if self.watch.is_none() {
+            let to = self.phase.kind();
+            self.spent[from as usize] += stayed;
+            self.transitions.push(Transition { from, to, cause });
+        }
+    }
+
+    /// Begins anew in another state because somebody wants that, or does not want it any more.
+    fn switch(&mut self, phase: Phase, watch: Option<Watch>, cause: Cause, at: Nanos) {
+        let from = self.kind();
+        let at = at.max(self.since());
+        self.spent[from as usize] += at - self.since();
+        self.watch = watch.map(|watch| Watch { since: at, ..watch });
+        self.lengthened = 0;
+        self.enter(phase, &cause, at);
+        let to = self.kind();
+        self.transitions.push(Transition { from, to, cause });
+    }
+
+    fn enter(&mut self, phase: Phase, cause: &Cause, at: Nanos) {
+        let counted = matches!(self.phase, Phase::Closed | Phase::Ramping(_));
         self.since = at;
         self.phase = phase;
         self.generation += 1;
         self.probes.clear();
-        let to = self.kind();
-        match to {
-            CircuitBreakerState::Closed => {
+        match self.phase {
+            Phase::Closed | Phase::Ramping(_) => {
                 self.streak = 0;
                 if let Some(window) = &mut self.window {
                     window.clear();
                 }
-                self.why = None;
             }
-            CircuitBreakerState::ForcedOpen | CircuitBreakerState::Disabled => {
-                self.why = Some(cause.clone());
-            }
+            Phase::ForcedOpen { .. } | Phase::Disabled { .. } => self.why = Some(cause.clone()),
             // It stays open for what opened it in the first place, however its probes go.
-            _ if from == CircuitBreakerState::Closed => self.why = Some(cause.clone()),
+            _ if counted => self.why = Some(cause.clone()),
             _ => {}
         }
-        self.transitions.push(Transition { from, to, cause });
+        if let Phase::Closed = self.phase {
+            self.why = None;
+        }
     }
 }
 

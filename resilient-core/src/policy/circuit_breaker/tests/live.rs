@@ -4,7 +4,7 @@ use super::super::*;
 use super::Recorder;
 use crate::frame::cut;
 use crate::outcome::Verdict;
-use crate::setting::Share;
+use crate::setting::{Ramp, Share};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::atomic::AtomicUsize;
@@ -234,6 +234,117 @@ async fn a_snapshot_without_traffic_tells_the_truth() {
     assert_eq!((snapshot.why, snapshot.overridden), (None, None));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_ramp_can_be_seen_and_is_passed_without_traffic() {
+    let shares = Ramp::new(&[Share::percent(50), Share::percent(100)]);
+    let ramped = policy()
+        .failure_threshold(1)
+        .success_threshold(1)
+        .open_for(10 * SECOND)
+        .ramp(shares);
+    let breaker = breaker(ramped);
+    call(&breaker, Verdict::Failure).expect("closed");
+    assert_eq!(breaker.snapshot().open_for, Some(10 * SECOND));
+    tokio::time::advance(10 * SECOND).await;
+    call(&breaker, Verdict::Success).expect("a probe");
+    tokio::time::advance(SECOND).await;
+    let refused = call(&breaker, Verdict::Success).expect_err("every second call");
+    assert_eq!(refused, Rejected::circuit_open("live", 9 * SECOND));
+    call(&breaker, Verdict::Success).expect("the second call");
+    let seen = breaker.snapshot();
+    assert_eq!(seen.state, CircuitBreakerState::Ramping);
+    assert_eq!(seen.admitted_share, Some(Share::percent(50)));
+    assert_eq!(seen.next_step_in, Some(9 * SECOND));
+    assert!(seen.why.is_some(), "it has not closed yet");
+    tokio::time::advance(9 * SECOND).await;
+    assert_eq!(breaker.state(), CircuitBreakerState::Ramping);
+    call(&breaker, Verdict::Success).expect("all of them");
+    tokio::time::advance(10 * SECOND).await;
+    assert_eq!(breaker.state(), CircuitBreakerState::Closed);
+    let seen = breaker.snapshot();
+    assert_eq!((seen.admitted_share, seen.next_step_in), (None, None));
+    assert_eq!(seen.time_in.ramping, 20 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn openings_lengthen_and_vary_by_chance_within_their_share() {
+    let varied = policy()
+        .failure_threshold(1)
+        .open_for(10 * SECOND)
+        .open_backoff(2.0)
+        .open_jitter(Share::percent(10));
+    let mut lengths = std::collections::BTreeSet::new();
+    for _ in 0..20 {
+        let breaker = breaker(varied);
+        for expected in [10_u32, 20, 40] {
+            call(&breaker, Verdict::Failure).expect("closed, or a probe");
+            let length = breaker.snapshot().open_for.expect("it is open");
+            let part = expected * SECOND / 10;
+            assert!(length.abs_diff(expected * SECOND) <= part, "{length:?}");
+            let almost = length.saturating_sub(Duration::from_nanos(1));
+            tokio::time::advance(almost).await;
+            assert_eq!(breaker.state(), CircuitBreakerState::Open);
+            tokio::time::advance(Duration::from_nanos(1)).await;
+            lengths.insert(length);
+        }
+    }
+    assert!(lengths.len() > 50, "chance was asked each time");
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_only_is_seen_ends_by_itself_and_refuses_nothing_meanwhile() {
+    let breaker = breaker(policy().failure_threshold(2));
+    let frame = Frame::new();
+    let mut before = breaker.admit(&frame).expect("closed");
+    call(&breaker, Verdict::Failure).expect("closed");
+    breaker.metrics_only(Override::because("a trial").lasting(60 * SECOND));
+    assert_eq!(breaker.state(), CircuitBreakerState::MetricsOnly);
+    before.settle(Verdict::Failure);
+    for _ in 0..5 {
+        call(&breaker, Verdict::Failure).expect("nothing is refused");
+    }
+    tokio::time::advance(SECOND).await;
+    let seen = breaker.snapshot();
+    assert_eq!(seen.state, CircuitBreakerState::MetricsOnly);
+    assert_eq!(seen.would_be, Some(CircuitBreakerState::Open));
+    assert_eq!(seen.since, Some(SECOND));
+    assert_eq!(seen.next_probe_in, Some(29 * SECOND));
+    assert_eq!(seen.why.as_deref(), Some("a trial, for 1m"));
+    let why = "2 of the last 2 calls failed (failure_threshold = 2)";
+    assert_eq!(seen.would_be_why.as_deref(), Some(why));
+    let counts = seen.counts;
+    assert_eq!((counts.would_have_rejected, counts.rejected), (3, 0));
+    assert_eq!((counts.failure, counts.late, counts.opened), (7, 1, 0));
+    let ends_in = seen.overridden.expect("by hand").ends_in;
+    assert_eq!(ends_in, Some(59 * SECOND));
+    tokio::time::advance(59 * SECOND).await;
+    assert_eq!(breaker.state(), CircuitBreakerState::Closed);
+    let seen = breaker.snapshot();
+    assert_eq!((seen.would_be, seen.would_be_why), (None, None));
+    assert_eq!(seen.time_in.metrics_only, 60 * SECOND);
+    call(&breaker, Verdict::Failure).expect("closed");
+    call(&breaker, Verdict::Failure).expect("closed");
+    assert!(
+        call(&breaker, Verdict::Failure).is_err(),
+        "it refuses again"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn switched_off_it_shows_nothing_of_what_it_would_do() {
+    let on = policy().failure_threshold(1);
+    let breaker = breaker(on);
+    breaker.metrics_only("a trial");
+    call(&breaker, Verdict::Failure).expect("nothing is refused");
+    breaker.reconfigure(&on.enabled(false));
+    let seen = breaker.snapshot();
+    assert_eq!(seen.state, CircuitBreakerState::Disabled);
+    assert_eq!((seen.would_be, seen.open_for), (None, None));
+    breaker.reconfigure(&on);
+    let seen = breaker.snapshot();
+    assert_eq!(seen.would_be, Some(CircuitBreakerState::Open));
+}
+
 #[test]
 fn a_subscriber_may_look_steer_and_panic_without_wedging_anything() {
     static BREAKER: OnceLock<CircuitBreaker> = OnceLock::new();
@@ -286,6 +397,11 @@ fn results_of_many_threads_add_up_exactly_through_all_states() {
         rated.window(20),
         rated.window_time(Duration::from_millis(1)),
         rated.window(20).slow_call(Duration::from_micros(50)),
+        rated
+            .window(20)
+            .open_backoff(1.5)
+            .open_jitter(Share::percent(50))
+            .ramp(Ramp::new(&[Share::percent(10), Share::percent(50)])),
     ];
     for policy in policies {
         let breaker = breaker(policy);
@@ -321,6 +437,50 @@ fn results_of_many_threads_add_up_exactly_through_all_states() {
         let all = THREADS * CALLS + before;
         assert_eq!(settled + counts.rejected, all, "{policy:?}");
     }
+}
+
+#[test]
+fn steered_and_reconfigured_among_threads_every_call_is_refused_or_settled_once() {
+    const THREADS: u64 = 8;
+    const CALLS: u64 = 5_000;
+    let few = policy()
+        .failure_threshold(3)
+        .open_for(Duration::from_micros(20));
+    let half = policy()
+        .failure_rate(Share::percent(50))
+        .window(16)
+        .open_for(Duration::from_micros(20))
+        .ramp(Ramp::new(&[Share::percent(50)]));
+    let breaker = breaker(few);
+    let refused = AtomicU64::new(0);
+    std::thread::scope(|scope| {
+        for thread in 0..THREADS {
+            let (breaker, refused) = (&breaker, &refused);
+            scope.spawn(move || {
+                for number in 0..CALLS {
+                    let verdict = if (number / 20 + thread) % 8 == 0 {
+                        Verdict::Failure
+                    } else {
+                        Verdict::Success
+                    };
+                    if call(breaker, verdict).is_err() {
+                        refused.fetch_add(1, Ordering::Relaxed);
+                    }
+                    match number % 1000 {
+                        100 => breaker.metrics_only("a trial"),
+                        500 => breaker.reset("the trial is over"),
+                        300 => breaker.reconfigure(&half),
+                        700 => breaker.reconfigure(&few),
+                        _ => {}
+                    }
+                }
+            });
+        }
+    });
+    let counts = breaker.snapshot().counts;
+    assert_eq!(counts.rejected, refused.into_inner());
+    let settled = counts.success + counts.failure;
+    assert_eq!(settled + counts.rejected, THREADS * CALLS);
 }
 
 #[test]
@@ -375,7 +535,7 @@ fn a_success_that_slips_in_while_a_failure_is_decided_about_is_judged_or_late() 
         assert!(breaker.count(shard(generation, 0)), "another thread's");
         locked
             .state
-            .settle(generation, 0, Outcome::Failure, false, now);
+            .settle(generation, 0, Outcome::Failure, false, now, 0);
         breaker.publish(&mut locked, generation, now);
         drop(locked);
         let snapshot = breaker.snapshot();

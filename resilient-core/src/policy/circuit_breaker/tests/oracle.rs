@@ -3,7 +3,7 @@
 use super::super::*;
 use super::Recorder;
 use crate::outcome::Verdict;
-use crate::setting::Share;
+use crate::setting::{Ramp, Share};
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 
@@ -29,17 +29,85 @@ struct Numbers {
     min_calls: Option<u32>,
     slow: Option<(Nanos, u32)>,
     open_for: Nanos,
+    open_backoff: u32,
+    open_jitter: u32,
     half_open_calls: u32,
     success_threshold: u32,
     half_open_for: Nanos,
+    ramp: &'static [u32],
     count_rejections: bool,
 }
 
 impl Numbers {
+    /// Some of these numbers replaced by others.
+    fn mixed(self, other: Self, which: [bool; 6]) -> Self {
+        let mut mixed = self;
+        if which[0] {
+            mixed.failures = other.failures;
+        }
+        if which[1] {
+            mixed.newest = other.newest;
+        }
+        if which[2] {
+            (mixed.min_calls, mixed.slow) = (other.min_calls, other.slow);
+        }
+        if which[3] {
+            mixed.open_for = other.open_for;
+            mixed.open_backoff = other.open_backoff;
+            mixed.open_jitter = other.open_jitter;
+        }
+        if which[4] {
+            mixed.half_open_calls = other.half_open_calls;
+            mixed.success_threshold = other.success_threshold;
+            mixed.half_open_for = other.half_open_for;
+            mixed.count_rejections = other.count_rejections;
+        }
+        if which[5] {
+            mixed.ramp = other.ramp;
+        }
+        mixed
+    }
+
+    fn longest_open(&self) -> Nanos {
+        self.open_for.max(600_000 * MILLI)
+    }
+
+    /// How long it is open after so many failed recoveries, before jitter.
+    fn lengthened(&self, times: u32) -> Nanos {
+        let mut length = u128::from(self.open_for);
+        for _ in 0..times {
+            length = (length * u128::from(self.open_backoff)).min(self.longest_open().into());
+        }
+        Nanos::try_from(length).expect("capped")
+    }
+
+    /// The shortest and the longest time that chance can make of it.
+    fn open_times(&self, lengthened: u32) -> (Nanos, Nanos) {
+        let length = self.lengthened(lengthened);
+        let part = length * Nanos::from(self.open_jitter) / 1_000_000;
+        (length - part, (length + part).min(self.longest_open()))
+    }
+
+    /// Which results are held, and by which rule: another answer begins an empty window.
+    fn rule(&self) -> (u8, u8) {
+        let window = match self.newest {
+            _ if matches!(self.failures, Failures::InARow(_)) => u8::from(self.slow.is_some()),
+            Newest::Calls(_) => 1,
+            Newest::Time(_) => 2,
+        };
+        match self.failures {
+            Failures::InARow(_) => (0, window),
+            Failures::Among(_) => (1, window),
+            Failures::Rate(_) => (2, window),
+        }
+    }
+
     fn policy(self) -> CircuitBreakerPolicy {
         let duration = Duration::from_nanos;
         let mut policy = CircuitBreakerPolicy::new()
             .open_for(duration(self.open_for))
+            .open_backoff(self.open_backoff.into())
+            .open_jitter(Share::parts_per_million(self.open_jitter))
             .half_open_calls(self.half_open_calls)
             .success_threshold(self.success_threshold)
             .half_open_for(duration(self.half_open_for))
@@ -55,6 +123,14 @@ impl Numbers {
             Newest::Calls(length) => policy.window(length),
             Newest::Time(length) => policy.window_time(duration(length)),
         };
+        if !self.ramp.is_empty() {
+            let shares: Vec<Share> = self
+                .ramp
+                .iter()
+                .map(|parts| Share::parts_per_million(*parts))
+                .collect();
+            policy = policy.ramp(Ramp::new(&shares));
+        }
         if let Some(min_calls) = self.min_calls {
             policy = policy.min_calls(min_calls);
         }
@@ -82,6 +158,12 @@ enum Phase {
         ok: u32,
         inside: Vec<(usize, Nanos)>,
     },
+    Ramping {
+        step: usize,
+        began: Nanos,
+        /// In millionths of a call.
+        owed: u32,
+    },
     Forced(Nanos),
     Disabled(Nanos),
 }
@@ -91,6 +173,10 @@ struct Oracle {
     phase: Phase,
     epoch: u64,
     since: Nanos,
+    /// While it is only watched: since when, and until when.
+    watched: Option<(Nanos, Nanos)>,
+    lengthened: u32,
+    streak: u32,
     log: Vec<Record>,
     counts: CircuitBreakerCounts,
     transitions: Vec<String>,
@@ -100,8 +186,11 @@ struct Oracle {
 #[derive(Clone, Copy, Debug)]
 struct Inside {
     number: usize,
-    epoch: u64,
+    /// `None` if it would have been refused.
+    epoch: Option<u64>,
     at: Nanos,
+    /// Whether anybody wanted to know how long it takes when it was let in.
+    timed: bool,
 }
 
 impl Oracle {
@@ -111,6 +200,9 @@ impl Oracle {
             phase: Phase::Closed,
             epoch: 0,
             since: now,
+            watched: None,
+            lengthened: 0,
+            streak: 0,
             log: Vec::new(),
             counts: CircuitBreakerCounts::default(),
             transitions: Vec::new(),
@@ -118,28 +210,134 @@ impl Oracle {
     }
 
     fn state(&self) -> CircuitBreakerState {
+        match self.watched {
+            Some(_) => CircuitBreakerState::MetricsOnly,
+            None => self.phase_state(),
+        }
+    }
+
+    fn phase_state(&self) -> CircuitBreakerState {
         match self.phase {
             Phase::Closed => CircuitBreakerState::Closed,
             Phase::Open(_) => CircuitBreakerState::Open,
             Phase::HalfOpen { .. } => CircuitBreakerState::HalfOpen,
+            Phase::Ramping { .. } => CircuitBreakerState::Ramping,
             Phase::Forced(_) => CircuitBreakerState::ForcedOpen,
             Phase::Disabled(_) => CircuitBreakerState::Disabled,
         }
     }
 
     fn go(&mut self, phase: Phase, at: Nanos) {
+        let from = self.phase_state();
+        self.phase = phase;
+        let to = self.phase_state();
+        if self.watched.is_none() {
+            self.transitions.push(format!("{from} > {to}"));
+        }
+        self.begin(at);
+    }
+
+    /// By hand, or at the end of that.
+    fn switch(&mut self, phase: Phase, watched: Option<Nanos>, at: Nanos) {
         let from = self.state();
         self.phase = phase;
+        self.watched = watched.map(|end| (at, end));
+        self.lengthened = 0;
         let to = self.state();
         self.transitions.push(format!("{from} > {to}"));
+        self.begin(at);
+    }
+
+    fn begin(&mut self, at: Nanos) {
         self.epoch += 1;
         self.since = at;
-        if to == CircuitBreakerState::Closed {
+        if matches!(self.phase, Phase::Closed | Phase::Ramping { .. }) {
             self.log.clear();
+            self.streak = 0;
+        }
+    }
+
+    fn open(&mut self, now: Nanos) {
+        if matches!(self.phase, Phase::Closed) {
+            let mut left = now - self.since;
+            while self.lengthened > 0 && left >= self.numbers.open_for {
+                left -= self.numbers.open_for;
+                self.lengthened -= 1;
+            }
+        } else if self.numbers.lengthened(self.lengthened + 1)
+            != self.numbers.lengthened(self.lengthened)
+        {
+            self.lengthened += 1;
+        }
+        if self.watched.is_none() {
+            self.counts.opened += 1;
+        }
+        let (shortest, _) = self.numbers.open_times(self.lengthened);
+        self.go(Phase::Open(now + shortest), now);
+    }
+
+    /// Takes over what chance has decided, if it was allowed to.
+    fn learn(&mut self, breaker: &CircuitBreaker) -> Result<(), TestCaseError> {
+        let Phase::Open(end) = &mut self.phase else {
+            return Ok(());
+        };
+        let locked = breaker.locked.lock();
+        let seen = match locked.state.phase() {
+            super::super::Phase::Open { until, .. } => *until,
+            // It was shortened so that it is over, at an instant which it hides while watched.
+            super::super::Phase::HalfOpen { .. } if self.watched.is_some() => {
+                *end = self.since;
+                return Ok(());
+            }
+            super::super::Phase::HalfOpen { .. } => locked.state.since(),
+            other => return Err(TestCaseError::fail(format!("{other:?}, not open"))),
+        };
+        let (shortest, longest) = self.numbers.open_times(self.lengthened);
+        let length = seen - self.since;
+        prop_assert!((shortest..=longest).contains(&length), "{}", length);
+        *end = seen;
+        Ok(())
+    }
+
+    fn reconfigure(&mut self, numbers: Numbers, now: Nanos) {
+        self.look(now);
+        if matches!(self.phase, Phase::Closed | Phase::Ramping { .. }) && self.has_calls() {
+            self.log = self.held(now);
+            if let Some(width) = self.width() {
+                for record in &mut self.log {
+                    record.at = record.at / width * width;
+                }
+            }
+        }
+        let before = std::mem::replace(&mut self.numbers, numbers);
+        if before.rule() != numbers.rule() {
+            self.log.clear();
+        }
+        if before.rule().0 != numbers.rule().0 {
+            self.streak = 0;
+        }
+        if numbers.slow.is_none() {
+            for record in &mut self.log {
+                record.slow = false;
+            }
+        }
+        if self.has_calls() {
+            self.log = self.held(now);
+        }
+        match &mut self.phase {
+            Phase::Open(end) => *end = self.since + numbers.open_times(self.lengthened).0,
+            Phase::Ramping { step, .. } if numbers.ramp.is_empty() => *step = 0,
+            Phase::Ramping { step, .. } => *step = (*step).min(numbers.ramp.len() - 1),
+            _ => {}
         }
     }
 
     fn look(&mut self, now: Nanos) {
+        if let Some((_, end)) = self.watched
+            && end <= now
+        {
+            self.switch(Phase::Closed, None, end);
+        }
         match &mut self.phase {
             Phase::Open(end) if *end <= now => {
                 let end = *end;
@@ -153,39 +351,92 @@ impl Oracle {
             }
             Phase::Forced(end) | Phase::Disabled(end) if *end <= now => {
                 let end = *end;
-                self.go(Phase::Closed, end);
+                self.switch(Phase::Closed, None, end);
             }
             Phase::HalfOpen { inside, .. } => inside.retain(|(_, deadline)| *deadline > now),
+            Phase::Ramping { .. } if self.numbers.ramp.is_empty() => {
+                self.go(Phase::Closed, now);
+            }
+            Phase::Ramping { step, began, owed } => {
+                while *began + self.numbers.open_for <= now && *step < self.numbers.ramp.len() {
+                    *began += self.numbers.open_for;
+                    *step += 1;
+                    *owed = 0;
+                }
+                if *step == self.numbers.ramp.len() {
+                    let end = *began;
+                    self.go(Phase::Closed, end);
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// When there is a place half-open, if nobody answers.
+    fn next_place(&self, inside: &[(usize, Nanos)], now: Nanos) -> Nanos {
+        let limit = self.numbers.half_open_calls as usize;
+        let mut deadlines: Vec<Nanos> = inside.iter().map(|(_, deadline)| *deadline).collect();
+        deadlines.sort_unstable();
+        match inside.len().checked_sub(limit) {
+            Some(too_many) => deadlines[too_many] - now,
+            None => 0,
         }
     }
 
     /// Let in, refused for so long, or refused because it is forced.
     fn admit(&mut self, number: usize, now: Nanos) -> Result<Inside, Option<Nanos>> {
         self.look(now);
-        let epoch = self.epoch;
-        let refused = match &mut self.phase {
+        let refused = match self.phase.clone() {
             Phase::Closed | Phase::Disabled(_) => None,
-            Phase::Open(end) => Some(Some(*end - now)),
+            Phase::Open(end) => Some(Some(end - now)),
             Phase::Forced(_) => Some(None),
-            Phase::HalfOpen { inside, .. } => {
+            Phase::HalfOpen { ok, mut inside } => {
+                let wait = self.next_place(&inside, now);
                 if inside.len() < self.numbers.half_open_calls as usize {
                     inside.push((number, now + self.numbers.half_open_for));
+                    self.phase = Phase::HalfOpen { ok, inside };
                     None
                 } else {
-                    Some(inside.iter().map(|(_, deadline)| *deadline - now).min())
+                    Some(Some(wait))
                 }
             }
+            Phase::Ramping { step, began, owed } => {
+                let owed = owed + self.numbers.ramp[step];
+                let admitted = owed >= 1_000_000;
+                let owed = if admitted { owed - 1_000_000 } else { owed };
+                self.phase = Phase::Ramping { step, began, owed };
+                (!admitted).then_some(Some(began + self.numbers.open_for - now))
+            }
+        };
+        let mut inside = Inside {
+            number,
+            epoch: Some(self.epoch),
+            at: now,
+            timed: self.numbers.slow.is_some(),
         };
         if let Some(refused) = refused {
-            self.counts.rejected += 1;
-            return Err(refused);
+            if self.watched.is_none() {
+                self.counts.rejected += 1;
+                return Err(refused);
+            }
+            self.counts.would_have_rejected += 1;
+            inside.epoch = None;
         }
-        Ok(Inside {
-            number,
-            epoch,
-            at: now,
-        })
+        Ok(inside)
+    }
+
+    /// How wide the steps are in which results leave a window of time.
+    fn width(&self) -> Option<Nanos> {
+        match self.numbers.newest {
+            Newest::Time(length) if self.window_length().is_none() => {
+                let mut width = 1;
+                while width * 2 <= length / 32 {
+                    width *= 2;
+                }
+                Some(width)
+            }
+            _ => None,
+        }
     }
 
     fn has_calls(&self) -> bool {
@@ -205,13 +456,9 @@ impl Oracle {
             let skip = self.log.len().saturating_sub(length as usize);
             return self.log[skip..].to_vec();
         }
-        let Newest::Time(length) = self.numbers.newest else {
+        let (Newest::Time(length), Some(width)) = (self.numbers.newest, self.width()) else {
             unreachable!("it has no length in calls")
         };
-        let mut width = 1;
-        while width * 2 <= length / 32 {
-            width *= 2;
-        }
         let buckets = length / width;
         let held = |record: &&Record| now / width - record.at / width < buckets;
         self.log.iter().filter(held).copied().collect()
@@ -223,14 +470,6 @@ impl Oracle {
         self.numbers.min_calls.unwrap_or(default).min(most) as usize
     }
 
-    fn streak(&self) -> usize {
-        self.log
-            .iter()
-            .rev()
-            .take_while(|record| record.failed)
-            .count()
-    }
-
     fn ought_to_open(&self, now: Nanos) -> bool {
         let held = self.held(now);
         let enough = !held.is_empty() && held.len() >= self.min_calls();
@@ -240,7 +479,7 @@ impl Oracle {
             enough && part as u64 * 1_000_000 >= u64::from(parts) * held.len() as u64
         };
         let failures = match self.numbers.failures {
-            Failures::InARow(threshold) => self.streak() >= threshold as usize,
+            Failures::InARow(threshold) => self.streak >= threshold,
             Failures::Among(threshold) => {
                 let most = self.window_length().unwrap_or(u32::MAX);
                 failed >= threshold.min(most) as usize
@@ -262,8 +501,8 @@ impl Oracle {
             Outcome::Ignored => self.counts.ignored += 1,
             Outcome::Abandoned => self.counts.abandoned += 1,
         }
-        if call.epoch != self.epoch {
-            self.counts.late += 1;
+        if call.epoch != Some(self.epoch) {
+            self.counts.late += u64::from(call.epoch.is_some());
             return;
         }
         let decides = matches!(outcome, Outcome::Success | Outcome::Failure);
@@ -271,11 +510,12 @@ impl Oracle {
         let mut open = false;
         let mut close = false;
         match &mut self.phase {
-            Phase::Closed if decides => {
+            Phase::Closed | Phase::Ramping { .. } if decides => {
                 let slow = self
                     .numbers
                     .slow
-                    .is_some_and(|(slow_call, _)| now - call.at >= slow_call);
+                    .is_some_and(|(slow_call, _)| call.timed && now - call.at >= slow_call);
+                self.streak = if failed { self.streak + 1 } else { 0 };
                 self.log.push(Record {
                     at: now,
                     failed,
@@ -299,10 +539,16 @@ impl Oracle {
             _ => {}
         }
         if open {
-            self.counts.opened += 1;
-            self.go(Phase::Open(now + self.numbers.open_for), now);
-        } else if close {
+            self.open(now);
+        } else if close && self.numbers.ramp.is_empty() {
             self.go(Phase::Closed, now);
+        } else if close {
+            let ramping = Phase::Ramping {
+                step: 0,
+                began: now,
+                owed: 0,
+            };
+            self.go(ramping, now);
         }
     }
 
@@ -310,19 +556,34 @@ impl Oracle {
         self.look(now);
         prop_assert_eq!(seen.state, self.state());
         prop_assert_eq!(seen.counts, self.counts);
-        prop_assert_eq!(seen.since, Some(Duration::from_nanos(now - self.since)));
-        prop_assert_eq!(seen.why.is_none(), matches!(self.phase, Phase::Closed));
+        let since = self.watched.map_or(self.since, |(since, _)| since);
+        prop_assert_eq!(seen.since, Some(Duration::from_nanos(now - since)));
+        prop_assert_eq!(
+            seen.why.is_none(),
+            seen.state == CircuitBreakerState::Closed
+        );
+        let would_be = self.watched.map(|_| self.phase_state());
+        prop_assert_eq!(seen.would_be, would_be);
+        let left = would_be.is_some_and(|state| state != CircuitBreakerState::Closed);
+        prop_assert_eq!(seen.would_be_why.is_some(), left);
         let next = match &self.phase {
             Phase::Open(end) => Some(*end - now),
-            Phase::HalfOpen { inside, .. } => {
-                if inside.len() < self.numbers.half_open_calls as usize {
-                    Some(0)
-                } else {
-                    inside.iter().map(|(_, deadline)| *deadline - now).min()
-                }
-            }
+            Phase::HalfOpen { inside, .. } => Some(self.next_place(inside, now)),
             _ => None,
         };
+        let opening = match &self.phase {
+            Phase::Open(end) => Some(Duration::from_nanos(*end - self.since)),
+            _ => None,
+        };
+        prop_assert_eq!(seen.open_for, opening);
+        let step = match &self.phase {
+            Phase::Ramping { step, began, .. } => Some((
+                Share::parts_per_million(self.numbers.ramp[*step]),
+                Duration::from_nanos(*began + self.numbers.open_for - now),
+            )),
+            _ => None,
+        };
+        prop_assert_eq!(seen.admitted_share.zip(seen.next_step_in), step);
         prop_assert_eq!(seen.next_probe_in, next.map(Duration::from_nanos));
         let probes = match &self.phase {
             Phase::HalfOpen { ok, inside } => (Some(*ok), Some(inside.len())),
@@ -330,12 +591,11 @@ impl Oracle {
         };
         prop_assert_eq!(seen.probes_succeeded, probes.0);
         prop_assert_eq!(seen.probes_inside.map(|inside| inside as usize), probes.1);
-        if !matches!(self.phase, Phase::Closed) {
+        if !matches!(self.phase, Phase::Closed | Phase::Ramping { .. }) {
             return Ok(());
         }
         if matches!(self.numbers.failures, Failures::InARow(_)) {
-            let streak = u32::try_from(self.streak()).ok();
-            prop_assert_eq!(seen.failures_in_a_row, streak);
+            prop_assert_eq!(seen.failures_in_a_row, Some(self.streak));
         }
         prop_assert_eq!(seen.window.is_some(), self.has_calls());
         if let Some(window) = seen.window {
@@ -420,7 +680,9 @@ enum Step {
     Look,
     ForceOpen(Option<Nanos>),
     Disable(Option<Nanos>),
+    MetricsOnly(Option<Nanos>),
     Reset,
+    Reconfigure(Numbers, [bool; 6]),
 }
 
 fn endings(failing: bool) -> impl Strategy<Value = Ending> {
@@ -464,12 +726,26 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
                 6 => Just(Step::Look),
                 1 => lasting().prop_map(Step::ForceOpen),
                 1 => lasting().prop_map(Step::Disable),
+                1 => lasting().prop_map(Step::MetricsOnly),
                 1 => Just(Step::Reset),
+                3 => (numbers(), any::<[bool; 6]>())
+                    .prop_map(|(numbers, which)| Step::Reconfigure(numbers, which)),
+                1 => Just(Step::Wait(700_000 * MILLI)),
             ],
             1..160,
         )
     })
 }
+
+/// In millionths; most breakers have no ramp.
+const RAMPS: [&[u32]; 6] = [
+    &[],
+    &[],
+    &[],
+    &[100_000, 500_000],
+    &[333_333, 333_334, 1_000_000],
+    &[750_000],
+];
 
 fn numbers() -> impl Strategy<Value = Numbers> {
     let parts =
@@ -491,10 +767,15 @@ fn numbers() -> impl Strategy<Value = Numbers> {
         newest,
         prop::option::weighted(0.7, prop::sample::select(vec![1, 2, 3, 4, 8, 10, 20])),
         prop::option::weighted(0.3, (times(), parts())),
-        prop_oneof![1 => Just(0), 4 => times()],
+        (
+            prop_oneof![1 => Just(0), 4 => times()],
+            prop::sample::select(vec![1, 1, 2, 3, 1000]),
+            prop::sample::select(vec![0, 0, 0, 200_000, 1_000_000]),
+        ),
         prop::sample::select(vec![1, 2, 4]),
         prop::sample::select(vec![1, 2, 3]),
         times(),
+        prop::sample::select(RAMPS.to_vec()),
         any::<bool>(),
     )
         .prop_map(
@@ -503,10 +784,11 @@ fn numbers() -> impl Strategy<Value = Numbers> {
                 newest,
                 min_calls,
                 slow,
-                open_for,
+                (open_for, open_backoff, open_jitter),
                 half_open_calls,
                 success_threshold,
                 half_open_for,
+                ramp,
                 count_rejections,
             )| {
                 Numbers {
@@ -515,9 +797,12 @@ fn numbers() -> impl Strategy<Value = Numbers> {
                     min_calls,
                     slow,
                     open_for,
+                    open_backoff,
+                    open_jitter,
                     half_open_calls,
                     success_threshold,
                     half_open_for,
+                    ramp,
                     count_rejections,
                 }
             },
@@ -540,6 +825,7 @@ async fn compare(numbers: Numbers, steps: Vec<Step>) -> Result<(), TestCaseError
     assert!(std::panic::catch_unwind(body).is_err());
 
     let breaker = CircuitBreaker::new("compared", &numbers.policy());
+    let mut numbers = numbers;
     let mut oracle = Oracle::new(numbers, now());
     let mut held = Vec::new();
     for (number, step) in steps.into_iter().enumerate() {
@@ -569,6 +855,7 @@ async fn compare(numbers: Numbers, steps: Vec<Step>) -> Result<(), TestCaseError
                         }
                         ending.settle(permit, &panicked);
                         oracle.settle(inside, ending.outcome(&numbers), now());
+                        oracle.learn(&breaker)?;
                     }
                     _ => held.push((permit, inside)),
                 }
@@ -578,26 +865,41 @@ async fn compare(numbers: Numbers, steps: Vec<Step>) -> Result<(), TestCaseError
                 let (permit, inside) = held.swap_remove(index % held.len());
                 ending.settle(permit, &panicked);
                 oracle.settle(inside, ending.outcome(&numbers), now());
+                oracle.learn(&breaker)?;
             }
-            Step::ForceOpen(lasting) | Step::Disable(lasting) => {
+            Step::ForceOpen(lasting) | Step::Disable(lasting) | Step::MetricsOnly(lasting) => {
                 let mut by_hand = Override::because("a drill");
                 if let Some(lasting) = lasting {
                     by_hand = by_hand.lasting(Duration::from_nanos(lasting));
                 }
                 let end = lasting.map_or(NEVER, |lasting| now() + lasting);
                 oracle.look(now());
-                if matches!(step, Step::ForceOpen(_)) {
-                    breaker.force_open(by_hand);
-                    oracle.go(Phase::Forced(end), now());
-                } else {
-                    breaker.disable(by_hand);
-                    oracle.go(Phase::Disabled(end), now());
+                match step {
+                    Step::ForceOpen(_) => {
+                        breaker.force_open(by_hand);
+                        oracle.switch(Phase::Forced(end), None, now());
+                    }
+                    Step::Disable(_) => {
+                        breaker.disable(by_hand);
+                        oracle.switch(Phase::Disabled(end), None, now());
+                    }
+                    _ => {
+                        breaker.metrics_only(by_hand);
+                        oracle.switch(Phase::Closed, Some(end), now());
+                    }
                 }
+            }
+            Step::Reconfigure(other, which) => {
+                numbers = numbers.mixed(other, which);
+                breaker.reconfigure(&numbers.policy());
+                oracle.reconfigure(numbers, now());
+                oracle.learn(&breaker)?;
+                oracle.look(now());
             }
             Step::Reset => {
                 breaker.reset("a drill");
                 oracle.look(now());
-                oracle.go(Phase::Closed, now());
+                oracle.switch(Phase::Closed, None, now());
             }
         }
     }

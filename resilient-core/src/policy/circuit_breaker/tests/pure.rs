@@ -2,9 +2,9 @@
 
 use super::super::cause::Cause;
 use super::super::rules::Rules;
-use super::super::state::{Admission, State};
+use super::super::state::{ASIDE, Admission, State};
 use super::super::{CircuitBreakerPolicy, CircuitBreakerState, Outcome};
-use crate::setting::{Override, Share};
+use crate::setting::{Override, Ramp, Share};
 use crate::time::Nanos;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ const MILLI: Nanos = 1_000_000;
 struct Machine {
     state: State,
     now: Nanos,
+    random: u64,
 }
 
 /// A call that is inside.
@@ -30,6 +31,7 @@ impl Machine {
         Self {
             state: State::new(Rules::of(&policy.checked()), now),
             now,
+            random: 0,
         }
     }
 
@@ -41,6 +43,12 @@ impl Machine {
         let probe = match self.state.admit(self.now) {
             Admission::Free => 0,
             Admission::Probe(number) => number,
+            Admission::Aside => {
+                return Ok(Call {
+                    generation: ASIDE,
+                    probe: 0,
+                });
+            }
             refused => return Err(refused),
         };
         let generation = self.state.generation();
@@ -54,7 +62,7 @@ impl Machine {
     fn leave_slow(&mut self, call: Call, outcome: Outcome, slow: bool) {
         let Call { generation, probe } = call;
         self.state
-            .settle(generation, probe, outcome, slow, self.now);
+            .settle(generation, probe, outcome, slow, self.now, self.random);
     }
 
     /// One call after another, as written: `S`uccess, `F`ailure, `I`gnored, `A`bandoned, and in
@@ -83,6 +91,27 @@ impl Machine {
         self.state.kind()
     }
 
+    /// How long it is open when it opens next, and waits until that is over.
+    fn opens_for(&mut self, script: &str) -> Nanos {
+        self.run(script);
+        let (from, until) = self.state.opening().expect("it opened");
+        self.now = until;
+        self.is(HalfOpen);
+        until - from
+    }
+
+    fn reconfigure(&mut self, policy: CircuitBreakerPolicy) {
+        let rules = Rules::of(&policy.checked());
+        self.state.reconfigure(rules, self.now);
+    }
+
+    fn steps(&mut self) -> Vec<String> {
+        self.state
+            .take_transitions()
+            .map(|step| format!("{} > {}: {}", step.from, step.to, step.cause))
+            .collect()
+    }
+
     #[track_caller]
     fn is(&mut self, expected: CircuitBreakerState) {
         assert_eq!(self.kind(), expected);
@@ -93,7 +122,7 @@ impl Machine {
     }
 }
 
-use CircuitBreakerState::{Closed, Disabled, ForcedOpen, HalfOpen, Open};
+use CircuitBreakerState::{Closed, Disabled, ForcedOpen, HalfOpen, MetricsOnly, Open, Ramping};
 
 fn policy() -> CircuitBreakerPolicy {
     CircuitBreakerPolicy::new()
@@ -394,6 +423,126 @@ fn never_more_than_half_open_calls_are_inside_at_a_time() {
     machine.is(Closed);
 }
 
+fn lengthening(factor: f64) -> CircuitBreakerPolicy {
+    policy()
+        .failure_threshold(1)
+        .success_threshold(1)
+        .open_for(seconds(10))
+        .open_backoff(factor)
+}
+
+#[test]
+fn each_recovery_that_fails_lengthens_the_next_opening_up_to_ten_minutes() {
+    let mut machine = Machine::new(lengthening(3.0));
+    let lengths: Vec<Nanos> = (0..7).map(|_| machine.opens_for("F") / SECOND).collect();
+    assert_eq!(lengths, [10, 30, 90, 270, 600, 600, 600]);
+}
+
+#[test]
+fn an_opening_that_is_longer_than_ten_minutes_by_itself_stays_as_long() {
+    let mut machine = Machine::new(lengthening(2.0).open_for(seconds(3600)));
+    assert_eq!(machine.opens_for("F"), 3600 * SECOND);
+    assert_eq!(machine.opens_for("F"), 3600 * SECOND);
+}
+
+#[test]
+fn without_a_backoff_every_opening_lasts_exactly_open_for() {
+    let odd = Duration::from_nanos((1 << 60) + 1);
+    let mut machine = Machine::new(lengthening(1.0).open_for(odd));
+    for _ in 0..3 {
+        assert_eq!(machine.opens_for("F"), (1 << 60) + 1);
+    }
+}
+
+#[test]
+fn each_full_open_for_spent_closed_takes_one_step_back() {
+    let mut machine = Machine::new(lengthening(2.0));
+    for expected in [10, 20, 40, 80] {
+        assert_eq!(machine.opens_for("F"), expected * SECOND);
+    }
+    for (closed_for, expected) in [
+        (10 * SECOND - 1, 80),
+        (10 * SECOND, 40),
+        (19 * SECOND, 20),
+        (1000 * SECOND, 10),
+    ] {
+        machine.run("S");
+        machine.is(Closed);
+        machine.wait(closed_for);
+        assert_eq!(machine.opens_for("F"), expected * SECOND);
+    }
+    assert_eq!(machine.opens_for("F"), 20 * SECOND);
+}
+
+#[test]
+fn what_somebody_does_by_hand_takes_the_backoff_back_to_its_beginning() {
+    let mut machine = Machine::new(lengthening(2.0));
+    machine.opens_for("F");
+    machine.opens_for("F");
+    machine.state.reset("it is well".into(), machine.now);
+    assert_eq!(machine.opens_for("F"), 10 * SECOND);
+}
+
+#[test]
+fn a_backoff_that_is_taken_away_and_comes_back_has_forgotten_nothing_and_invented_nothing() {
+    let mut machine = Machine::new(lengthening(1.0));
+    for _ in 0..50 {
+        assert_eq!(machine.opens_for("F"), 10 * SECOND);
+    }
+    machine.reconfigure(lengthening(2.0));
+    assert_eq!(machine.opens_for("F"), 20 * SECOND);
+    assert_eq!(machine.opens_for("F"), 40 * SECOND);
+    machine.reconfigure(lengthening(1.0));
+    assert_eq!(machine.opens_for("F"), 10 * SECOND);
+    machine.reconfigure(lengthening(2.0));
+    assert_eq!(machine.opens_for("F"), 80 * SECOND);
+}
+
+#[test]
+fn jitter_lengthens_and_shortens_an_opening_and_the_cap_holds_again() {
+    let jittered = |open_for| {
+        lengthening(2.0)
+            .open_jitter(Share::percent(20))
+            .open_for(open_for)
+    };
+    for (open_for, random, expected) in [
+        (seconds(10), 0, 8 * SECOND),
+        (seconds(10), u64::MAX, 12 * SECOND),
+        (seconds(10), u64::MAX / 2, 10 * SECOND),
+        (seconds(590), u64::MAX, 600 * SECOND),
+        (seconds(3600), u64::MAX, 3600 * SECOND),
+        (seconds(3600), 0, 2880 * SECOND),
+        (Duration::ZERO, u64::MAX, 0),
+    ] {
+        let mut machine = Machine::new(jittered(open_for));
+        machine.random = random;
+        assert_eq!(machine.opens_for("F"), expected, "{open_for:?} {random}");
+    }
+    let mut machine = Machine::new(jittered(seconds(10)));
+    machine.random = u64::MAX;
+    machine.opens_for("F");
+    machine.random = 0;
+    assert_eq!(machine.opens_for("F"), 16 * SECOND, "jitter does not grow");
+}
+
+#[test]
+fn new_settings_hold_for_an_opening_under_way_with_the_number_that_was_drawn() {
+    let jittered = |percent| lengthening(2.0).open_jitter(Share::percent(percent));
+    let mut machine = Machine::new(jittered(20));
+    machine.random = u64::MAX;
+    machine.run("F");
+    for (policy, expected) in [
+        (jittered(50), 15),
+        (jittered(20), 12),
+        (jittered(20).open_for(seconds(100)), 120),
+        (lengthening(2.0), 10),
+    ] {
+        machine.reconfigure(policy);
+        let (from, until) = machine.state.opening().expect("it is open");
+        assert_eq!(until - from, expected * SECOND);
+    }
+}
+
 // Rule 14.
 
 #[test]
@@ -466,7 +615,244 @@ fn with_no_time_to_be_open_every_refusal_is_replaced_by_a_probe() {
     assert_eq!(machine.state.totals().late, 0);
 }
 
+// Rule 17.
+
+fn ramped(percents: &[u32]) -> CircuitBreakerPolicy {
+    let shares: Vec<Share> = percents.iter().copied().map(Share::percent).collect();
+    policy()
+        .failure_threshold(3)
+        .open_for(seconds(10))
+        .success_threshold(1)
+        .ramp(Ramp::new(&shares))
+}
+
+/// At the beginning of its ramp.
+fn ramping(policy: CircuitBreakerPolicy) -> Machine {
+    let mut machine = Machine::new(policy);
+    machine.run("FFF");
+    machine.wait(10 * SECOND);
+    machine.run("S");
+    machine.is(Ramping);
+    machine
+}
+
+#[test]
+fn after_its_probes_a_ramp_admits_each_share_for_one_open_for_and_then_closes() {
+    let mut machine = ramping(ramped(&[10, 50]));
+    assert_eq!(machine.run(&"S".repeat(100)), 90);
+    machine.wait(10 * SECOND - 1);
+    machine.is(Ramping);
+    assert_eq!(machine.run(&"S".repeat(100)), 90);
+    machine.wait(1);
+    assert_eq!(machine.run(&"S".repeat(100)), 50);
+    machine.wait(10 * SECOND);
+    machine.is(Closed);
+    assert_eq!(machine.run(&"S".repeat(100)), 0);
+    assert_eq!(
+        machine.steps()[2..],
+        [
+            "half_open > ramping: enough probes succeeded (success_threshold = 1)",
+            "ramping > closed: it has ramped up (ramp = [10%, 50%])",
+        ]
+    );
+}
+
+#[test]
+fn a_ramp_counts_and_never_admits_more_than_its_share() {
+    for percent in [1, 10, 33, 50, 67, 99, 100] {
+        let mut machine = ramping(ramped(&[percent]));
+        let mut admitted = 0;
+        for arrived in 1..=200_u32 {
+            admitted += u32::from(machine.enter().is_ok());
+            assert_eq!(admitted, arrived * percent / 100, "{percent}% of {arrived}");
+        }
+    }
+}
+
+#[test]
+fn what_a_ramp_refuses_is_told_the_end_of_the_step() {
+    let mut machine = ramping(ramped(&[10, 50]));
+    machine.wait(4 * SECOND);
+    assert_eq!(machine.enter().err(), Some(Admission::Open(6 * SECOND)));
+    assert_eq!(
+        machine.state.step(),
+        Some((Share::percent(10), machine.now + 6 * SECOND))
+    );
+}
+
+#[test]
+fn a_ramp_passes_all_its_steps_without_traffic() {
+    let mut machine = ramping(ramped(&[10, 20, 50]));
+    machine.wait(34 * SECOND);
+    machine.is(Closed);
+    assert_eq!(machine.now - machine.state.since(), 4 * SECOND);
+    assert_eq!(machine.state.spent(Ramping, machine.now), 30 * SECOND);
+}
+
+#[test]
+fn results_open_it_while_it_ramps_as_while_it_is_closed_and_the_ramp_begins_anew() {
+    let mut machine = ramping(ramped(&[10, 100]));
+    machine.wait(10 * SECOND);
+    machine.run("SIAFSFF");
+    machine.is(Ramping);
+    machine.run("F");
+    machine.is(Open);
+    assert_eq!(
+        machine.why(),
+        "3 of the last 3 calls failed (failure_threshold = 3)"
+    );
+    machine.wait(10 * SECOND);
+    machine.run("S");
+    machine.is(Ramping);
+    assert_eq!(machine.run(&"S".repeat(10)), 9);
+}
+
+#[test]
+fn a_ramp_begins_and_ends_with_an_empty_window() {
+    let mut machine = ramping(ramped(&[100]));
+    machine.run("FF");
+    machine.is(Ramping);
+    let late = machine.enter().expect("all of them");
+    machine.wait(10 * SECOND);
+    machine.is(Closed);
+    machine.leave(late, Outcome::Failure);
+    machine.run("FF");
+    machine.is(Closed);
+    assert_eq!(machine.state.totals().late, 1);
+}
+
+#[test]
+fn an_opening_while_it_ramps_is_a_recovery_that_failed() {
+    let policy = ramped(&[100]).failure_threshold(1).open_backoff(2.0);
+    let mut machine = ramping(policy);
+    assert_eq!(machine.opens_for("F"), 20 * SECOND);
+    machine.run("S");
+    machine.is(Ramping);
+    assert_eq!(machine.opens_for("F"), 40 * SECOND);
+}
+
+#[test]
+fn with_no_time_to_be_open_a_ramp_is_over_at_once() {
+    let mut machine = Machine::new(ramped(&[10, 50]).open_for(Duration::ZERO));
+    assert_eq!(machine.run("FFFSSSSS"), 0);
+    machine.is(Closed);
+}
+
+#[test]
+fn a_ramp_that_is_changed_while_it_runs_goes_on_with_the_same_step() {
+    let mut machine = ramping(ramped(&[10, 20, 30]));
+    machine.wait(20 * SECOND);
+    assert_eq!(machine.run(&"S".repeat(100)), 70);
+    machine.reconfigure(ramped(&[10, 25, 50, 75]));
+    assert_eq!(machine.run(&"S".repeat(100)), 50);
+    machine.reconfigure(ramped(&[10, 40]));
+    assert_eq!(machine.run(&"S".repeat(100)), 60, "the last step there is");
+    machine.reconfigure(ramped(&[]));
+    machine.is(Closed);
+}
+
 // Rule 18.
+
+#[test]
+fn with_metrics_only_it_goes_through_its_states_and_refuses_nothing() {
+    let policy = ramped(&[50]).open_for(seconds(10));
+    let mut machine = Machine::new(policy);
+    machine.run("FF");
+    let before = machine.enter().expect("closed");
+    let generation = machine.state.generation();
+    machine.state.metrics_only("a trial".into(), machine.now);
+    assert!(machine.state.generation() > generation);
+    machine.is(MetricsOnly);
+    machine.leave(before, Outcome::Failure);
+    let would_be = |machine: &mut Machine| {
+        machine.is(MetricsOnly);
+        machine.state.would_be().expect("it is watched")
+    };
+    assert_eq!(machine.run("FF"), 0);
+    assert_eq!(
+        would_be(&mut machine),
+        Closed,
+        "it began with an empty window"
+    );
+    assert_eq!(machine.run("FFFF"), 0);
+    assert_eq!(would_be(&mut machine), Open);
+    assert_eq!(machine.state.totals().would_have_rejected, 3);
+    machine.wait(10 * SECOND);
+    assert_eq!(would_be(&mut machine), HalfOpen);
+    let probe = machine.enter().expect("a probe");
+    assert_eq!(machine.run("FFF"), 0, "they would not have run");
+    assert_eq!(would_be(&mut machine), HalfOpen);
+    machine.leave(probe, Outcome::Success);
+    assert_eq!(would_be(&mut machine), Ramping);
+    assert_eq!(machine.run("SSSS"), 0);
+    machine.wait(10 * SECOND);
+    assert_eq!(would_be(&mut machine), Closed);
+    assert_eq!(machine.steps(), ["closed > metrics_only: a trial"]);
+    let totals = machine.state.totals();
+    assert_eq!(totals.would_have_rejected, 3 + 3 + 2);
+    assert_eq!((totals.opened, totals.late), (0, 1));
+    assert_eq!((totals.success, totals.failure), (5, 12));
+}
+
+#[test]
+fn metrics_only_says_why_it_would_be_open_and_who_wants_it() {
+    let mut machine = Machine::new(policy().failure_threshold(1));
+    let trial = Override::because("a trial").by("ana").lasting(seconds(60));
+    machine.state.metrics_only(trial, machine.now);
+    assert_eq!(machine.why(), "a trial, by ana, for 1m");
+    assert_eq!(machine.state.would_be_why(), None);
+    machine.run("F");
+    assert_eq!(machine.why(), "a trial, by ana, for 1m");
+    let why = machine.state.would_be_why().expect("it would be open");
+    let rule = "1 of the last 1 call failed (failure_threshold = 1)";
+    assert_eq!(why.to_string(), rule);
+}
+
+#[test]
+fn when_metrics_only_ends_it_is_closed_with_an_empty_window_whatever_it_would_be() {
+    let mut machine = Machine::new(policy().failure_threshold(2));
+    let trial = Override::because("a trial").lasting(seconds(20));
+    machine.state.metrics_only(trial, machine.now);
+    machine.wait(15 * SECOND);
+    machine.run("FFF");
+    let aside = machine.enter().expect("nothing is refused");
+    machine.wait(5 * SECOND);
+    machine.is(Closed);
+    assert_eq!(machine.state.would_be(), None);
+    assert_eq!(machine.state.since(), machine.now);
+    assert_eq!(machine.state.spent(MetricsOnly, machine.now), 20 * SECOND);
+    machine.run("F");
+    machine.leave(aside, Outcome::Failure);
+    machine.is(Closed);
+    assert_eq!(
+        machine.steps(),
+        [
+            "closed > metrics_only: a trial, for 20s",
+            "metrics_only > closed: the override has ended: a trial, for 20s",
+        ]
+    );
+}
+
+#[test]
+fn metrics_only_may_follow_and_be_followed_by_any_other_override() {
+    let mut machine = Machine::new(policy());
+    machine.state.force_open("a drill".into(), machine.now);
+    machine.state.metrics_only("a trial".into(), machine.now);
+    machine.state.metrics_only("another".into(), machine.now);
+    machine.is(MetricsOnly);
+    machine.state.disable("enough".into(), machine.now);
+    machine.is(Disabled);
+    assert_eq!(machine.state.would_be(), None);
+    assert_eq!(
+        machine.steps(),
+        [
+            "closed > forced_open: a drill",
+            "forced_open > metrics_only: a trial",
+            "metrics_only > metrics_only: another",
+            "metrics_only > disabled: enough",
+        ]
+    );
+}
 
 #[test]
 fn by_hand_it_refuses_or_admits_all_until_the_override_ends() {
@@ -607,6 +993,38 @@ fn a_lower_limit_is_noticed_by_the_next_success() {
     machine.is(Open);
 }
 
+#[test]
+fn new_settings_hold_for_what_it_would_do() {
+    let mut machine = Machine::new(policy().failure_threshold(5));
+    machine.state.metrics_only("a trial".into(), machine.now);
+    machine.run("FF");
+    machine.reconfigure(policy().failure_threshold(3));
+    machine.is(MetricsOnly);
+    machine.run("F");
+    assert_eq!(machine.state.would_be(), Some(Open));
+}
+
+#[test]
+fn with_fewer_places_half_open_the_next_one_is_free_when_enough_probes_have_forfeited_theirs() {
+    let places = |calls| {
+        policy()
+            .failure_threshold(1)
+            .half_open_calls(calls)
+            .half_open_for(seconds(5))
+    };
+    let mut machine = Machine::new(places(3));
+    machine.run("F");
+    machine.wait(30 * SECOND);
+    for _ in 0..3 {
+        machine.enter().expect("a place");
+        machine.wait(SECOND);
+    }
+    machine.reconfigure(places(1));
+    assert_eq!(machine.enter().err(), Some(Admission::Open(4 * SECOND)));
+    machine.wait(4 * SECOND);
+    assert!(machine.enter().is_ok());
+}
+
 // Settings.
 
 #[test]
@@ -649,6 +1067,12 @@ fn values_out_of_range_are_refused() {
         (policy().half_open_calls(0), "half_open_calls"),
         (policy().success_threshold(0), "success_threshold"),
         (policy().half_open_for(Duration::ZERO), "half_open_for"),
+        (policy().open_backoff(0.99), "open_backoff"),
+        (policy().open_backoff(f64::NAN), "open_backoff"),
+        (policy().open_backoff(f64::INFINITY), "open_backoff"),
+        (policy().ramp(Ramp::new(&[share])), "ramp"),
+        (policy().ramp(Ramp::new(&[Share::percent(50); 2])), "ramp"),
+        (policy().ramp(Ramp::new(&[Share::percent(50); 9])), "ramp"),
     ] {
         assert_eq!(refused.invalid().expect(key).key(), key);
     }
@@ -670,6 +1094,12 @@ fn defaults_are_shown_only_where_they_hold() {
     let timed = rated.window_time(seconds(10));
     assert_eq!(shown(timed, "window"), None);
     assert_eq!(shown(timed, "min_calls"), Some(Value::Count(10)));
+    assert_eq!(shown(policy(), "open_backoff"), Some(Value::Factor(1.0)));
+    assert_eq!(
+        shown(policy(), "open_jitter"),
+        Some(Value::Share(Share::percent(0)))
+    );
+    assert_eq!(shown(policy(), "ramp"), None);
     let half_open_for = |open_for| shown(policy().open_for(open_for), "half_open_for");
     assert_eq!(half_open_for(seconds(7)), Some(Value::Duration(seconds(7))));
     assert_eq!(

@@ -1,0 +1,116 @@
+//! The states of a circuit breaker, and what its machine remembers in each of them.
+
+use super::cause::Cause;
+use crate::setting::Override;
+use crate::time::Nanos;
+use std::fmt;
+
+/// The state of a circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum CircuitBreakerState {
+    /// Calls go through, and their results are watched.
+    Closed,
+    /// Calls are refused for a while.
+    Open,
+    /// A few calls go through, to see whether the callee is well again.
+    HalfOpen,
+    /// A growing share of the calls goes through, and their results are watched.
+    Ramping,
+    /// Somebody has it refuse all calls.
+    ForcedOpen,
+    /// Somebody has it let all calls through, or its settings say so.
+    Disabled,
+    /// Somebody has it let all calls through and only show what it would do.
+    MetricsOnly,
+}
+
+impl CircuitBreakerState {
+    pub(super) const ALL: [Self; 7] = [
+        Self::Closed,
+        Self::Open,
+        Self::HalfOpen,
+        Self::Ramping,
+        Self::ForcedOpen,
+        Self::Disabled,
+        Self::MetricsOnly,
+    ];
+
+    /// A stable name for events and files, for example `half_open`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Open => "open",
+            Self::HalfOpen => "half_open",
+            Self::Ramping => "ramping",
+            Self::ForcedOpen => "forced_open",
+            Self::Disabled => "disabled",
+            Self::MetricsOnly => "metrics_only",
+        }
+    }
+}
+
+impl fmt::Display for CircuitBreakerState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A step from one state into another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Transition {
+    pub(super) from: CircuitBreakerState,
+    pub(super) to: CircuitBreakerState,
+    pub(super) cause: Cause,
+}
+
+/// One step of the ramp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Climb {
+    /// Which one, from 0.
+    pub(super) number: usize,
+    pub(super) began: Nanos,
+    /// What the calls so far have brought towards the next admission, in millionths of a call.
+    pub(super) credit: u32,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Phase {
+    Closed,
+    /// The number that was drawn is kept: other settings hold for an opening that is under way.
+    Open {
+        until: Nanos,
+        random: u64,
+    },
+    HalfOpen {
+        successes: u32,
+    },
+    Ramping(Climb),
+    ForcedOpen {
+        by_hand: Override,
+        until: Nanos,
+    },
+    Disabled {
+        by_hand: Override,
+        until: Nanos,
+    },
+}
+
+impl Phase {
+    pub(super) fn kind(&self) -> CircuitBreakerState {
+        match self {
+            Self::Closed => CircuitBreakerState::Closed,
+            Self::Open { .. } => CircuitBreakerState::Open,
+            Self::HalfOpen { .. } => CircuitBreakerState::HalfOpen,
+            Self::Ramping(_) => CircuitBreakerState::Ramping,
+            Self::ForcedOpen { .. } => CircuitBreakerState::ForcedOpen,
+            Self::Disabled { .. } => CircuitBreakerState::Disabled,
+        }
+    }
+}
