@@ -48,6 +48,9 @@ pub enum Rejected {
     /// A rate limit has nothing left to give.
     #[error("rate limit `{}` is exceeded{}", .0.policy, .0.retry())]
     RateLimited(#[source] Reason),
+    /// A call costs more than its rate limit or bulkhead ever has to give, however long it waits.
+    #[error("`{}` never admits a call that costs {}: at most {}", .0.policy, .0.cost(), .0.most())]
+    TooCostly(#[source] Reason),
 }
 
 impl Rejected {
@@ -94,6 +97,13 @@ impl Rejected {
         Self::RateLimited(Reason::new(What::RateLimited, policy, nanos(retry_after)))
     }
 
+    /// The refusal of a call that costs `cost` by a policy that never gives more than `most`.
+    #[must_use]
+    pub const fn too_costly(policy: &'static str, cost: u32, most: u32) -> Self {
+        let length = (cost as Nanos) << 32 | most as Nanos;
+        Self::TooCostly(Reason::new(What::TooCostly, policy, length))
+    }
+
     /// The reason, which names the policy.
     #[must_use]
     pub const fn reason(&self) -> &Reason {
@@ -103,7 +113,8 @@ impl Rejected {
             | Self::TimedOut(reason)
             | Self::NoTimeLeft(reason)
             | Self::BulkheadFull(reason)
-            | Self::RateLimited(reason) => reason,
+            | Self::RateLimited(reason)
+            | Self::TooCostly(reason) => reason,
         }
     }
 
@@ -123,6 +134,7 @@ impl Rejected {
             Self::NoTimeLeft(_) => "no_time_left",
             Self::BulkheadFull(_) => "bulkhead_full",
             Self::RateLimited(_) => "rate_limited",
+            Self::TooCostly(_) => "too_costly",
         }
     }
 
@@ -185,6 +197,7 @@ impl From<Reason> for Rejected {
             What::NoTimeLeft => Self::NoTimeLeft(reason),
             What::BulkheadFull => Self::BulkheadFull(reason),
             What::RateLimited => Self::RateLimited(reason),
+            What::TooCostly => Self::TooCostly(reason),
         }
     }
 }
@@ -208,7 +221,8 @@ impl From<Rejected> for std::io::Error {
 pub struct Reason {
     what: What,
     policy: &'static str,
-    /// Until the next chance, or what was waited for; `NEVER` where that means nothing.
+    /// Until the next chance, or what was waited for; `NEVER` where that means nothing. Of a call
+    /// that is too costly, its cost above the most that there is.
     length: Nanos,
 }
 
@@ -221,6 +235,7 @@ enum What {
     NoTimeLeft,
     BulkheadFull,
     RateLimited,
+    TooCostly,
 }
 
 impl Reason {
@@ -240,6 +255,14 @@ impl Reason {
 
     const fn length(&self) -> Duration {
         Duration::from_nanos(self.length)
+    }
+
+    const fn cost(&self) -> u64 {
+        self.length >> 32
+    }
+
+    const fn most(&self) -> u64 {
+        self.length & 0xffff_ffff
     }
 
     fn retry(&self) -> String {
@@ -323,6 +346,7 @@ mod tests {
             Rejected::no_time_left("x"),
             Rejected::bulkhead_full("x"),
             Rejected::rate_limited("x", Duration::ZERO),
+            Rejected::too_costly("x", 9, 4),
         ] {
             assert_eq!(Rejected::from(*refused.reason()), refused);
             assert_eq!(refused.policy(), "x");
@@ -338,6 +362,7 @@ mod tests {
         );
         assert_eq!(Rejected::timed_out("x", second).retry_after(), None);
         assert_eq!(Rejected::bulkhead_full("x").retry_after(), None);
+        assert_eq!(Rejected::too_costly("x", 9, 4).retry_after(), None);
     }
 
     #[test]
@@ -348,5 +373,10 @@ mod tests {
         assert_eq!(message, "timeout `x` cut the call off after 1.01ms");
         let message = Rejected::rate_limited("x", Duration::ZERO).to_string();
         assert_eq!(message, "rate limit `x` is exceeded, retry at once");
+        let message = Rejected::too_costly("x", u32::MAX, 4).to_string();
+        assert_eq!(
+            message,
+            "`x` never admits a call that costs 4294967295: at most 4"
+        );
     }
 }

@@ -1,9 +1,9 @@
 //! Bulkhead: so many calls at a time, so many more in line, and no others.
 //!
-//! One word holds how many calls are inside and how many wait. A call enters by one
+//! One word holds how many places are taken and how many calls wait. A call enters by one
 //! compare-and-swap and leaves by one subtraction; only who waits takes a lock. The numbers of the
 //! word are changed together, so neither limit is exceeded under any interleaving, and nobody
-//! enters past a call that waits.
+//! enters past a call that waits, however many places that call needs.
 
 mod line;
 
@@ -17,6 +17,7 @@ use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, Padded};
 use crate::table::policy;
 use crate::time::{NEVER, Nanos, Timer, nanos, now, sleep_until};
 use std::fmt;
+use std::mem::replace;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -75,7 +76,8 @@ policy! {
     /// ```
     BulkheadPolicy, BulkheadSettings, Bulkhead, "bulkhead";
 
-    /// How many calls may be inside at the same time, from 1 to 1 000 000.
+    /// How many calls may be inside at the same time, from 1 to 1 000 000; with
+    /// [`Bulkhead::admit_weighing`], how much they may cost together.
     ///
     /// There is no default: without it every call is let through.
     limit: u32, limit >= 1, "a bulkhead has at least one place: `limit` counts from 1",
@@ -93,7 +95,6 @@ policy! {
 
 // ---- State
 
-const INSIDE: u64 = 1;
 const WAITING: u64 = 1 << WAITING_AT;
 const ADMITTED: u64 = 1 << ADMITTED_AT;
 const WAITING_AT: u32 = 20;
@@ -102,8 +103,8 @@ const PLACES: u64 = WAITING - 1;
 /// Set when half of what the count of admissions can hold is used up.
 const MANY_ADMITTED: u64 = 1 << 63;
 
-/// The word: how many are inside (20 bits), how many wait (20 bits), and how many were admitted
-/// (24 bits). The last also tells words apart that are equal otherwise.
+/// The word: how many places are taken (20 bits), how many calls wait (20 bits), and how many were
+/// admitted (24 bits). The last also tells words apart that are equal otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct State(u64);
 
@@ -112,14 +113,16 @@ struct State(u64);
 enum Arrival {
     /// There is nothing to obey.
     Through,
-    /// A free place, and the word with the call inside.
+    /// Enough free places, and the word with the call inside.
     Place(State),
-    /// A free place that belongs to a call which waits already.
+    /// A free place, and calls that wait already: the line knows whose it is.
     Promised,
     /// Room in the line, and the word with the call waiting.
     Line(State),
     /// Neither.
     Full,
+    /// There are never as many places as the call needs.
+    TooCostly,
 }
 
 impl State {
@@ -137,33 +140,67 @@ impl State {
         self.0 >> ADMITTED_AT
     }
 
+    /// For a call that needs `cost` places. What needs none is always let in.
     #[inline]
-    const fn arrive(self, limits: Limits) -> Arrival {
+    const fn arrive(self, limits: Limits, cost: u32) -> Arrival {
         if limits.limit() == 0 {
             return Arrival::Through;
         }
-        let free = self.inside() < limits.limit();
-        if self.waiting() == 0 && free {
-            // The count of admissions may wrap around: it takes nothing with it.
-            return Arrival::Place(Self(self.0.wrapping_add(INSIDE + ADMITTED)));
+        if cost == 0 || self.waiting() == 0 && self.fits(limits, cost) {
+            return Arrival::Place(self.entered(cost));
         }
-        if free {
+        if cost as u64 > limits.limit() {
+            return Arrival::TooCostly;
+        }
+        if self.waiting() != 0 && self.inside() < limits.limit() {
             return Arrival::Promised;
         }
-        if self.waiting() < limits.queue() {
-            return Arrival::Line(Self(self.0 + WAITING));
-        }
-        Arrival::Full
+        self.line_up(limits)
     }
 
-    /// The word in which one that waits has got a place, if there is a free one and it waits.
-    const fn hand_on(self, limits: Limits) -> Option<Self> {
-        if self.waiting() == 0 {
-            None
-        } else if limits.limit() == 0 {
+    /// The same where a place is free and others wait, for whom `next` places are needed first.
+    const fn arrive_behind(self, limits: Limits, cost: u32, next: u32, order: Order) -> Arrival {
+        if self.fits(limits, next) {
+            return Arrival::Promised;
+        }
+        if matches!(order, Order::Lifo) && self.fits(limits, cost) {
+            // It would be the next one itself.
+            return Arrival::Place(self.entered(cost));
+        }
+        self.line_up(limits)
+    }
+
+    const fn line_up(self, limits: Limits) -> Arrival {
+        if self.waiting() < limits.queue() {
+            Arrival::Line(Self(self.0 + WAITING))
+        } else {
+            Arrival::Full
+        }
+    }
+
+    #[inline]
+    const fn fits(self, limits: Limits, cost: u32) -> bool {
+        self.inside() + cost as u64 <= limits.limit()
+    }
+
+    /// The count of admissions may wrap around: it takes nothing with it.
+    #[inline]
+    const fn entered(self, cost: u32) -> Self {
+        Self(self.0.wrapping_add(cost as u64 + ADMITTED))
+    }
+
+    /// Whether one that waits might get in.
+    #[inline]
+    const fn may_hand_on(self, limits: Limits) -> bool {
+        self.waiting() != 0 && (limits.limit() == 0 || self.inside() < limits.limit())
+    }
+
+    /// The word in which the next one that waits, for `cost` places, has got them.
+    const fn hand_on(self, limits: Limits, cost: u32) -> Option<Self> {
+        if limits.limit() == 0 {
             Some(Self(self.0 - WAITING))
-        } else if self.inside() < limits.limit() {
-            Some(Self(self.0 - WAITING + INSIDE))
+        } else if self.fits(limits, cost) {
+            Some(Self(self.0 - WAITING + cost as u64))
         } else {
             None
         }
@@ -189,6 +226,11 @@ impl Limits {
     #[inline]
     const fn queue(self) -> u64 {
         self.0 >> 32
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "the lower half")]
+    const fn places(self) -> u32 {
+        self.limit() as u32
     }
 }
 
@@ -243,6 +285,7 @@ fn packed(settings: &BulkheadSettings) -> u64 {
 enum Joined<'a> {
     Admitted(BulkheadPermit<'a>),
     Refused,
+    TooCostly { most: u32 },
     InLine(u32),
 }
 
@@ -267,11 +310,58 @@ impl Bulkhead {
     /// Dropping the future gives up its place in the line, or the place inside that it was granted
     /// and has not seen, at once: the next call that waits gets it.
     #[inline]
-    pub fn admit<'a>(&'a self, _frame: &'a Frame) -> BulkheadAdmission<'a> {
+    pub fn admit<'a>(&'a self, frame: &'a Frame) -> BulkheadAdmission<'a> {
+        self.admit_weighing(frame, 1)
+    }
+
+    /// The same for a call that needs `cost` places at once, which its permit gives back together.
+    ///
+    /// Resolves to [`Rejected::TooCostly`] if there are never as many, also when the limit is
+    /// lowered while the call waits. Nobody overtakes a call that waits because it needs many
+    /// places; with `lifo` that is who came last. What costs 0 takes no place, and is admitted
+    /// at once even if there is none.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use resilient_core::{Bulkhead, BulkheadPolicy, Frame, LivePolicy, Rejected};
+    ///
+    /// let memory = Bulkhead::new("memory", &BulkheadPolicy::new().limit(100));
+    /// let frame = Frame::new();
+    ///
+    /// let most = memory.admit_weighing(&frame, 90).await.expect("there are 100");
+    /// let refused = memory.admit_weighing(&frame, 20).await.unwrap_err();
+    /// assert_eq!(refused, Rejected::bulkhead_full("memory"));
+    /// let refused = memory.admit_weighing(&frame, 101).await.unwrap_err();
+    /// assert_eq!(refused, Rejected::too_costly("memory", 101, 100));
+    ///
+    /// drop(most);
+    /// assert!(memory.admit_weighing(&frame, 20).await.is_ok());
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`Bulkhead::admit`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Bulkhead::admit`].
+    #[inline]
+    pub fn admit_weighing<'a>(&'a self, _frame: &'a Frame, cost: u32) -> BulkheadAdmission<'a> {
         BulkheadAdmission {
             bulkhead: self,
             slot: NONE,
+            cost,
             timer: None,
+        }
+    }
+
+    /// A permit for places that were taken.
+    #[inline]
+    const fn permit(&self, cost: u32) -> BulkheadPermit<'_> {
+        BulkheadPermit {
+            bulkhead: self,
+            cost,
         }
     }
 
@@ -314,23 +404,21 @@ impl Bulkhead {
 
     /// A permit, if the call need not wait for it.
     #[inline]
-    fn enter(&self) -> Option<BulkheadPermit<'_>> {
+    fn enter(&self, cost: u32) -> Option<BulkheadPermit<'_>> {
         let mut state = self.state();
         loop {
-            match state.arrive(self.limits()) {
+            match state.arrive(self.limits(), cost) {
                 Arrival::Place(next) => match self.swap(state, next) {
                     Ok(()) => {
                         if next.0 & MANY_ADMITTED != 0 {
                             self.fold();
                         }
-                        return Some(BulkheadPermit {
-                            bulkhead: Some(self),
-                        });
+                        return Some(self.permit(cost));
                     }
                     Err(other) => state = other,
                 },
-                Arrival::Through => return Some(BulkheadPermit { bulkhead: None }),
-                Arrival::Promised | Arrival::Line(_) | Arrival::Full => return None,
+                Arrival::Through => return Some(self.permit(0)),
+                _ => return None,
             }
         }
     }
@@ -346,49 +434,51 @@ impl Bulkhead {
     }
 
     #[inline]
-    fn leave(&self) {
+    fn leave(&self, cost: u32) {
         // Where anybody waits nobody else can take the place before it is handed on.
-        let before = State(self.hot.0.state.fetch_sub(INSIDE, Ordering::AcqRel));
+        let places = u64::from(cost);
+        let before = State(self.hot.0.state.fetch_sub(places, Ordering::AcqRel));
         if before.waiting() != 0 {
             self.hand_on();
         }
     }
 
-    /// Gives every free place to a call that waits, as long as there are both.
+    /// Gives free places to calls that wait, as long as there are enough for the next one.
     #[cold]
     #[inline(never)]
     fn hand_on(&self) {
-        while self.state().hand_on(self.limits()).is_some() {
+        while self.state().may_hand_on(self.limits()) {
             let wake = self.hand_on_one(&mut self.line.lock());
-            if let Some(wake) = wake {
-                wake.wake();
-            }
+            let Some(wake) = wake else { return };
+            wake.wake();
         }
     }
 
     /// `waiting` changes only under the lock; `inside` may shrink at any time.
     fn hand_on_one(&self, line: &mut Line<Waker>) -> Option<Waker> {
+        let order = self.order();
+        let cost = line.next_cost(order)?;
         let mut state = self.state();
-        while let Some(next) = state.hand_on(self.limits()) {
+        let mut limits = self.limits();
+        while let Some(next) = state.hand_on(limits, cost) {
             match self.swap(state, next) {
                 Ok(()) => {
-                    let turn = if next.inside() == state.inside() {
-                        Turn::Through
-                    } else {
-                        Turn::Inside
+                    let turn = match limits.limit() {
+                        0 => Turn::Through,
+                        _ => Turn::Inside,
                     };
-                    return line.call_up(self.order(), turn);
+                    return line.call_up(order, turn);
                 }
-                Err(other) => state = other,
+                Err(other) => (state, limits) = (other, self.limits()),
             }
         }
         None
     }
 
     /// For a call that found no free place: a place after all, a place in the line, or neither.
-    fn join(&self, waker: &Waker) -> Joined<'_> {
+    fn join(&self, waker: &Waker, cost: u32) -> Joined<'_> {
         let state = self.state();
-        if state.arrive(self.limits()) == Arrival::Full && self.state() == state {
+        if state.arrive(self.limits(), cost) == Arrival::Full && self.state() == state {
             // The word did not change meanwhile, so both were true of one instant.
             return Joined::Refused;
         }
@@ -400,11 +490,21 @@ impl Bulkhead {
             let mut line = self.line.lock();
             let mut state = self.state();
             loop {
-                let (next, joins) = match state.arrive(self.limits()) {
-                    Arrival::Through => {
-                        return Joined::Admitted(BulkheadPermit { bulkhead: None });
-                    }
+                let limits = self.limits();
+                let arrival = match (state.arrive(limits, cost), self.order()) {
+                    (Arrival::Promised, order) => match line.next_cost(order) {
+                        Some(next) => state.arrive_behind(limits, cost, next, order),
+                        None => Arrival::Promised,
+                    },
+                    (arrival, _) => arrival,
+                };
+                let (next, joins) = match arrival {
+                    Arrival::Through => return Joined::Admitted(self.permit(0)),
                     Arrival::Full => return Joined::Refused,
+                    Arrival::TooCostly => {
+                        let most = limits.places();
+                        return Joined::TooCostly { most };
+                    }
                     Arrival::Promised => break,
                     Arrival::Place(next) => (next, false),
                     Arrival::Line(next) => (next, true),
@@ -413,16 +513,14 @@ impl Bulkhead {
                     Err(other) => state = other,
                     Ok(()) if joins => {
                         self.hot.0.waited.fetch_add(1, Ordering::Relaxed);
-                        return Joined::InLine(line.join(waker));
+                        return Joined::InLine(line.join(waker, cost));
                     }
                     Ok(()) => {
                         drop(line);
                         if next.0 & MANY_ADMITTED != 0 {
                             self.fold();
                         }
-                        return Joined::Admitted(BulkheadPermit {
-                            bulkhead: Some(self),
-                        });
+                        return Joined::Admitted(self.permit(cost));
                     }
                 }
             }
@@ -438,7 +536,7 @@ impl Bulkhead {
     /// What there is for a call in the line; `over` says that its longest wait has passed.
     fn turn(
         &self,
-        slot: u32,
+        (slot, cost): (u32, u32),
         over: bool,
         waker: &Waker,
     ) -> Poll<Result<BulkheadPermit<'_>, Rejected>> {
@@ -456,12 +554,18 @@ impl Bulkhead {
                 let turn = line.release(slot);
                 drop(line);
                 drop(turn);
+                // It may have kept others waiting who need fewer places.
+                self.hand_on();
                 return Poll::Ready(Err(self.refuse()));
             }
-            Turn::Inside => BulkheadPermit {
-                bulkhead: Some(self),
-            },
-            Turn::Through => BulkheadPermit { bulkhead: None },
+            Turn::TooCostly(most) => {
+                let most = *most;
+                line.release(slot);
+                drop(line);
+                return Poll::Ready(Err(self.refuse_too_costly(cost, most)));
+            }
+            Turn::Inside => self.permit(cost),
+            Turn::Through => self.permit(0),
         };
         line.release(slot);
         line.admitted = line.admitted.wrapping_add(1);
@@ -472,7 +576,7 @@ impl Bulkhead {
     /// For a call that is dropped while it is in the line, or before it saw that it was granted.
     #[cold]
     #[inline(never)]
-    fn give_up(&self, slot: u32) {
+    fn give_up(&self, slot: u32, cost: u32) {
         let mut line = self.line.lock();
         if matches!(line.slot(slot).turn, Turn::Waiting(_)) {
             self.leave_line(&mut line, slot);
@@ -480,16 +584,44 @@ impl Bulkhead {
         let turn = line.release(slot);
         drop(line);
         self.hot.0.abandoned.fetch_add(1, Ordering::Relaxed);
-        if matches!(turn, Turn::Inside) {
-            self.leave();
+        match turn {
+            Turn::Inside => self.leave(cost),
+            // It may have kept others waiting who need fewer places.
+            Turn::Waiting(_) => self.hand_on(),
+            Turn::Through | Turn::TooCostly(_) => {}
         }
+    }
+
+    /// Sends away who waits for more places than there are any more, and says whom to wake.
+    fn send_away(&self, line: &mut MutexGuard<'_, Line<Waker>>, most: u32) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        let mut slot = line.first;
+        while slot != NONE {
+            let next = line.slot(slot).behind;
+            if line.slot(slot).cost > most {
+                self.leave_line(line, slot);
+                let turn = replace(&mut line.slot(slot).turn, Turn::TooCostly(most));
+                wakers.extend(turn.waker());
+            }
+            slot = next;
+        }
+        wakers
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refuse_too_costly(&self, cost: u32, most: u32) -> Rejected {
+        self.report(Rejected::too_costly(self.name(), cost, most))
     }
 
     #[cold]
     #[inline(never)]
     fn refuse(&self) -> Rejected {
+        self.report(Rejected::bulkhead_full(self.name()))
+    }
+
+    fn report(&self, rejected: Rejected) -> Rejected {
         self.rejected.fetch_add(1, Ordering::Relaxed);
-        let rejected = Rejected::bulkhead_full(self.name());
         emit_rejected(BulkheadPolicy::KIND, rejected);
         rejected
     }
@@ -515,7 +647,8 @@ impl LivePolicy for Bulkhead {
     }
 
     /// Takes over other settings: more places wake calls that wait, fewer take effect as calls
-    /// leave, a shorter queue as it drains, and another `max_wait` for calls that begin to wait.
+    /// leave, a shorter queue as it drains, and another `max_wait` for calls that begin to wait. A
+    /// call that waits for more places than there are any more is refused.
     fn reconfigure(&self, policy: &BulkheadPolicy) {
         let settings = BulkheadSettings::of(policy);
         let mut line = self.line.lock();
@@ -530,10 +663,16 @@ impl LivePolicy for Bulkhead {
         // Nobody was admitted: a call that has read the old limits must look again.
         line.admitted = line.admitted.wrapping_sub(1);
         let before = self.hot.0.state.fetch_add(ADMITTED, Ordering::AcqRel);
+        let limits = self.limits();
+        let sent_away = match limits.places() {
+            0 => Vec::new(),
+            most => self.send_away(&mut line, most),
+        };
         drop(line);
         if before.wrapping_add(ADMITTED) & MANY_ADMITTED != 0 {
             self.fold();
         }
+        sent_away.into_iter().for_each(Waker::wake);
         self.hand_on();
     }
 
@@ -577,6 +716,7 @@ pub struct BulkheadAdmission<'a> {
     bulkhead: &'a Bulkhead,
     /// Its place in the line, or `NONE`.
     slot: u32,
+    cost: u32,
     timer: Option<Pin<Box<Timer>>>,
 }
 
@@ -586,7 +726,7 @@ impl<'a> Future for BulkheadAdmission<'a> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if self.slot == NONE
-            && let Some(permit) = self.bulkhead.enter()
+            && let Some(permit) = self.bulkhead.enter(self.cost)
         {
             return Poll::Ready(Ok(permit));
         }
@@ -603,9 +743,12 @@ impl<'a> BulkheadAdmission<'a> {
     ) -> Poll<Result<BulkheadPermit<'a>, Rejected>> {
         let bulkhead = self.bulkhead;
         if self.slot == NONE {
-            match bulkhead.join(context.waker()) {
+            match bulkhead.join(context.waker(), self.cost) {
                 Joined::Admitted(permit) => return Poll::Ready(Ok(permit)),
                 Joined::Refused => return Poll::Ready(Err(bulkhead.refuse())),
+                Joined::TooCostly { most } => {
+                    return Poll::Ready(Err(bulkhead.refuse_too_costly(self.cost, most)));
+                }
                 Joined::InLine(slot) => self.slot = slot,
             }
             let max_wait = bulkhead.max_wait();
@@ -618,7 +761,7 @@ impl<'a> BulkheadAdmission<'a> {
             Some(timer) => timer.as_mut().poll(context).is_ready(),
             None => false,
         };
-        let polled = bulkhead.turn(self.slot, over, context.waker());
+        let polled = bulkhead.turn((self.slot, self.cost), over, context.waker());
         if polled.is_ready() {
             self.slot = NONE;
             self.timer = None;
@@ -631,7 +774,7 @@ impl Drop for BulkheadAdmission<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.slot != NONE {
-            self.bulkhead.give_up(self.slot);
+            self.bulkhead.give_up(self.slot, self.cost);
         }
     }
 }
@@ -645,20 +788,22 @@ impl fmt::Debug for BulkheadAdmission<'_> {
     }
 }
 
-/// A place in a bulkhead, given back when it is dropped.
+/// A place in a bulkhead, or as many as the call costs, given back when it is dropped.
 ///
 /// A permit of a bulkhead that let the call through without counting it holds no place, and gives
 /// none back, even if a limit was set meanwhile.
 #[must_use = "dropping the permit gives the place back"]
 pub struct BulkheadPermit<'a> {
-    bulkhead: Option<&'a Bulkhead>,
+    bulkhead: &'a Bulkhead,
+    /// How many places it holds.
+    cost: u32,
 }
 
 impl Drop for BulkheadPermit<'_> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(bulkhead) = self.bulkhead {
-            bulkhead.leave();
+        if self.cost != 0 {
+            self.bulkhead.leave(self.cost);
         }
     }
 }
@@ -666,7 +811,8 @@ impl Drop for BulkheadPermit<'_> {
 impl fmt::Debug for BulkheadPermit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BulkheadPermit")
-            .field("bulkhead", &self.bulkhead.map(Bulkhead::name))
+            .field("bulkhead", &self.bulkhead.name())
+            .field("places", &self.cost)
             .finish()
     }
 }
@@ -678,9 +824,10 @@ impl fmt::Debug for BulkheadPermit<'_> {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct BulkheadSnapshot {
-    /// How many calls may be inside; `None` if all are let through, uncounted.
+    /// How many places there are; `None` if all calls are let through, uncounted.
     pub limit: Option<u32>,
-    /// How many calls are inside now. More than `limit` only after the limit was lowered.
+    /// How many places are taken now: by one call each, or by as many as it costs. More than
+    /// `limit` only after the limit was lowered.
     pub inside: u32,
     /// How many calls may wait.
     pub queue: u32,

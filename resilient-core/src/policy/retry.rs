@@ -198,7 +198,9 @@ fn wait_after(
 ) -> Result<Nanos, &'static str> {
     let retry_after = rejected.retry_after().map_or(0, nanos);
     let longest = match rejected {
-        Rejected::ForcedOpen(_) | Rejected::NoTimeLeft(_) => return Err(FINAL),
+        Rejected::ForcedOpen(_) | Rejected::NoTimeLeft(_) | Rejected::TooCostly(_) => {
+            return Err(FINAL);
+        }
         Rejected::BulkheadFull(_) | Rejected::TimedOut(_) => return Ok(delay),
         Rejected::CircuitOpen(_) => delay,
         Rejected::RateLimited(_) => cap,

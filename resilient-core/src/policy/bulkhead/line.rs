@@ -15,12 +15,26 @@ pub(super) enum Turn<W> {
     Inside,
     /// It may go in without a place: nothing limits it any more.
     Through,
+    /// There are only so many places any more, fewer than it needs.
+    TooCostly(u32),
+}
+
+impl<W> Turn<W> {
+    /// What wakes it, if it waits.
+    pub(super) fn waker(self) -> Option<W> {
+        match self {
+            Self::Waiting(wake) => Some(wake),
+            Self::Inside | Self::Through | Self::TooCostly(_) => None,
+        }
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Slot<W> {
     pub(super) before: u32,
     pub(super) behind: u32,
+    /// How many places it needs.
+    pub(super) cost: u32,
     pub(super) turn: Turn<W>,
 }
 
@@ -52,11 +66,12 @@ impl<W> Line<W> {
         &mut self.slots[index as usize]
     }
 
-    /// Puts a call at the back of the line.
-    pub(super) fn join(&mut self, wake: W) -> u32 {
+    /// Puts a call that needs `cost` places at the back of the line.
+    pub(super) fn join(&mut self, wake: W, cost: u32) -> u32 {
         let slot = Slot {
             before: self.last,
             behind: NONE,
+            cost,
             turn: Turn::Waiting(wake),
         };
         let index = if self.unused == NONE {
@@ -88,20 +103,25 @@ impl<W> Line<W> {
         }
     }
 
-    /// Gives `turn` to the one whose turn it is, and says how to wake it.
-    pub(super) fn call_up(&mut self, order: Order, turn: Turn<W>) -> Option<W> {
+    fn next(&self, order: Order) -> Option<u32> {
         let index = match order {
             Order::Fifo => self.first,
             Order::Lifo => self.last,
         };
-        if index == NONE {
-            return None;
-        }
+        (index != NONE).then_some(index)
+    }
+
+    /// How many places the one whose turn it is needs, if anybody waits.
+    pub(super) fn next_cost(&self, order: Order) -> Option<u32> {
+        let index = self.next(order)?;
+        Some(self.slots[index as usize].cost)
+    }
+
+    /// Gives `turn` to the one whose turn it is, and says how to wake it.
+    pub(super) fn call_up(&mut self, order: Order, turn: Turn<W>) -> Option<W> {
+        let index = self.next(order)?;
         self.unlink(index);
-        match replace(&mut self.slot(index).turn, turn) {
-            Turn::Waiting(wake) => Some(wake),
-            Turn::Inside | Turn::Through => None,
-        }
+        replace(&mut self.slot(index).turn, turn).waker()
     }
 
     /// Takes a slot back from a call that is not in the line any more.
@@ -120,12 +140,12 @@ mod tests {
     #[test]
     fn anyone_may_leave_the_line_from_anywhere() {
         let mut line = Line::new();
-        let slots: Vec<_> = ('a'..='e').map(|name| line.join(name)).collect();
+        let slots: Vec<_> = ('a'..='e').map(|name| line.join(name, 1)).collect();
         for leaves in [2, 0, 4] {
             line.unlink(slots[leaves]);
             line.release(slots[leaves]);
         }
-        line.join('f');
+        line.join('f', 1);
         let mut order = String::new();
         while let Some(name) = line.call_up(Order::Fifo, Turn::Inside) {
             order.push(name);

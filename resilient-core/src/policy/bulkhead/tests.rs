@@ -80,8 +80,8 @@ fn the_word_holds_the_largest_numbers_that_can_be_written_without_mixing_them() 
     let most = u64::from(MOST);
     let full = State(u64::MAX << ADMITTED_AT | most << WAITING_AT | most);
     assert_eq!((full.inside(), full.waiting()), (most, most));
-    let next_to_full = State(full.0 - WAITING * most - INSIDE);
-    let Arrival::Place(next) = next_to_full.arrive(limits(MOST, MOST)) else {
+    let next_to_full = State(full.0 - WAITING * most - 1);
+    let Arrival::Place(next) = next_to_full.arrive(limits(MOST, MOST), 1) else {
         panic!("a place is free");
     };
     assert_eq!((next.inside(), next.waiting()), (most, 0));
@@ -95,8 +95,8 @@ fn the_word_holds_the_largest_numbers_that_can_be_written_without_mixing_them() 
 #[test]
 fn a_free_place_belongs_to_whoever_waits_already() {
     let one_waits = State(WAITING);
-    assert_eq!(one_waits.arrive(limits(1, 9)), Arrival::Promised);
-    assert_eq!(one_waits.hand_on(limits(1, 9)), Some(State(INSIDE)));
+    assert_eq!(one_waits.arrive(limits(1, 9), 1), Arrival::Promised);
+    assert_eq!(one_waits.hand_on(limits(1, 9), 1), Some(State(1)));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_bulkhead_takes_two_cache_lines() {
     if cfg!(all(target_os = "linux", target_pointer_width = "64")) {
         assert_eq!(size_of::<Bulkhead>(), 128);
         assert_eq!(size_of::<BulkheadAdmission<'_>>(), 24);
-        assert_eq!(size_of::<BulkheadPermit<'_>>(), 8);
+        assert_eq!(size_of::<BulkheadPermit<'_>>(), 16);
     }
 }
 
@@ -126,6 +126,139 @@ fn the_count_of_admissions_outlives_its_bits() {
 }
 
 const ADMITTED_COUNT: u64 = MANY_ADMITTED >> ADMITTED_AT;
+
+// ---- Calls that need several places
+
+fn weigh(bulkhead: &Bulkhead, cost: u32) -> BulkheadAdmission<'_> {
+    bulkhead.admit_weighing(&FRAME, cost)
+}
+
+fn enter_weighing(bulkhead: &Bulkhead, cost: u32) -> BulkheadPermit<'_> {
+    match poll(&mut weigh(bulkhead, cost)) {
+        Poll::Ready(Ok(permit)) => permit,
+        other => panic!("no free place: {other:?}"),
+    }
+}
+
+fn wait_weighing(bulkhead: &Bulkhead, cost: u32) -> BulkheadAdmission<'_> {
+    let mut admission = weigh(bulkhead, cost);
+    assert!(poll(&mut admission).is_pending());
+    admission
+}
+
+fn too_costly(admission: &mut BulkheadAdmission<'_>, cost: u32, most: u32) -> bool {
+    match poll(admission) {
+        Poll::Ready(Err(rejected)) => rejected == Rejected::too_costly("test", cost, most),
+        _ => false,
+    }
+}
+
+#[test]
+fn a_permit_gives_back_what_it_took() {
+    let bulkhead = bulkhead(policy(10, 0));
+    let (three, seven) = (enter_weighing(&bulkhead, 3), enter_weighing(&bulkhead, 7));
+    assert!(is_full(&bulkhead));
+    drop(seven);
+    assert_eq!(bulkhead.look().inside, 3);
+    assert!(poll(&mut weigh(&bulkhead, 8)).is_ready(), "refused");
+    assert_eq!(bulkhead.look().inside, 3, "a refusal takes nothing");
+    drop(three);
+    let look = bulkhead.look();
+    assert_eq!((look.inside, look.admitted, look.rejected), (0, 2, 2));
+}
+
+#[test]
+fn a_cost_above_the_limit_is_refused_at_once_and_never_waits() {
+    let bulkhead = bulkhead(policy(4, 9));
+    assert!(too_costly(&mut weigh(&bulkhead, 5), 5, 4));
+    assert!(too_costly(&mut weigh(&bulkhead, u32::MAX), u32::MAX, 4));
+    let _inside = enter(&bulkhead);
+    let _waits = wait_weighing(&bulkhead, 4);
+    assert!(too_costly(&mut weigh(&bulkhead, 5), 5, 4));
+    let look = bulkhead.look();
+    assert_eq!((look.inside, look.waiting, look.rejected), (1, 1, 3));
+}
+
+#[test]
+fn what_costs_nothing_takes_nothing_and_is_never_kept_waiting() {
+    let bulkhead = bulkhead(policy(1, 1));
+    let inside = enter(&bulkhead);
+    let mut waits = wait(&bulkhead);
+    let nothing = enter_weighing(&bulkhead, 0);
+    assert_eq!((bulkhead.look().inside, bulkhead.look().admitted), (1, 2));
+    drop(nothing);
+    assert!(poll(&mut waits).is_pending());
+    drop(inside);
+    assert!(is_in(&mut waits));
+}
+
+#[test]
+fn nobody_overtakes_a_call_that_waits_for_many_places() {
+    let bulkhead = bulkhead(policy(4, 9));
+    let mut inside: Vec<_> = (0..4).map(|_| enter(&bulkhead)).collect();
+    let mut heavy = wait_weighing(&bulkhead, 4);
+    let mut light = wait(&bulkhead);
+    for _ in 0..3 {
+        inside.pop();
+        assert!(poll(&mut heavy).is_pending());
+        assert!(poll(&mut light).is_pending());
+        drop(wait(&bulkhead));
+    }
+    inside.pop();
+    let permit = poll(&mut heavy);
+    assert!(permit.is_ready());
+    assert!(poll(&mut light).is_pending());
+    drop(permit);
+    assert!(is_in(&mut light));
+}
+
+#[test]
+fn with_lifo_the_newest_comes_first_and_a_newcomer_for_whom_there_is_room_is_the_newest() {
+    let bulkhead = bulkhead(policy(4, 9).order(Order::Lifo));
+    let _inside = enter_weighing(&bulkhead, 2);
+    let mut heavy = wait_weighing(&bulkhead, 4);
+    let _light = enter_weighing(&bulkhead, 2);
+    assert!(poll(&mut heavy).is_pending());
+}
+
+#[test]
+fn a_call_that_gives_up_its_wait_lets_those_in_who_need_fewer_places() {
+    let bulkhead = bulkhead(policy(4, 9));
+    let _inside = enter_weighing(&bulkhead, 2);
+    let heavy = wait_weighing(&bulkhead, 4);
+    let (mut first, mut second) = (wait(&bulkhead), wait(&bulkhead));
+    drop(heavy);
+    assert!(poll(&mut first).is_ready() && poll(&mut second).is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_over_lets_those_in_who_need_fewer_places() {
+    let bulkhead = bulkhead(policy(4, 9).max_wait(Duration::from_millis(10)));
+    let _inside = enter_weighing(&bulkhead, 2);
+    let mut heavy = wait_weighing(&bulkhead, 4);
+    advance(Duration::from_millis(5)).await;
+    let mut light = wait(&bulkhead);
+    advance(Duration::from_millis(6)).await;
+    assert!(matches!(poll(&mut heavy), Poll::Ready(Err(_))));
+    assert!(is_in(&mut light));
+}
+
+#[test]
+fn who_waits_for_more_places_than_are_left_by_a_lower_limit_is_sent_away() {
+    let bulkhead = bulkhead(policy(4, 9));
+    let _inside = enter(&bulkhead);
+    let (woken, mut heavy) = (Arc::default(), weigh(&bulkhead, 4));
+    assert!(poll_with(&mut heavy, &woken).is_pending());
+    let mut light = wait(&bulkhead);
+    let forgotten = wait_weighing(&bulkhead, 4);
+    bulkhead.reconfigure(&policy(3, 9));
+    assert_eq!(woken.0.load(Ordering::SeqCst), 1);
+    assert!(too_costly(&mut heavy, 4, 3));
+    assert!(is_in(&mut light));
+    drop(forgotten);
+    let look = bulkhead.look();
+    assert_eq!((look.inside, look.waiting, look.abandoned), (1, 0, 1));
+}
 
 // ---- Rules 33 to 36
 
@@ -472,7 +605,7 @@ fn settings_out_of_range_are_refused_by_name() {
 
 #[derive(Clone, Debug)]
 enum Step {
-    Arrive,
+    Arrive(u32),
     Poll(usize),
     Drop(usize),
     Leave(usize),
@@ -483,7 +616,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let order = prop_oneof![Just(Order::Fifo), Just(Order::Lifo)];
     let limit = prop_oneof![6 => (1..5_u32).prop_map(Some), 1 => Just(None)];
     let step = prop_oneof![
-        6 => Just(Step::Arrive),
+        6 => (0..6_u32).prop_map(Step::Arrive),
         4 => any::<usize>().prop_map(Step::Poll),
         2 => any::<usize>().prop_map(Step::Drop),
         4 => any::<usize>().prop_map(Step::Leave),
@@ -498,6 +631,7 @@ enum Fate {
     Waits,
     Inside,
     Through,
+    TooCostly,
 }
 
 /// Numbers for calls, lists for places.
@@ -509,49 +643,64 @@ struct Oracle {
     inside: usize,
     line: VecDeque<usize>,
     fates: Vec<Fate>,
+    costs: Vec<usize>,
 }
 
 impl Oracle {
-    fn arrive(&mut self) -> Option<Fate> {
-        let fate = match self.limit {
+    /// Lines up, and sees what comes of it; nobody notices if it leaves the line at once.
+    fn arrive(&mut self, cost: usize) -> Fate {
+        let call = self.fates.len();
+        self.costs.push(cost);
+        self.fates.push(match self.limit {
             None => Fate::Through,
-            Some(limit) if self.inside < limit => {
-                self.inside += 1;
-                Fate::Inside
-            }
-            Some(_) if self.line.len() < self.queue => {
-                self.line.push_back(self.fates.len());
-                Fate::Waits
-            }
-            Some(_) => return None,
-        };
-        self.fates.push(fate);
-        Some(fate)
+            Some(_) if cost == 0 => Fate::Inside,
+            Some(limit) if cost > limit => Fate::TooCostly,
+            Some(_) => Fate::Waits,
+        });
+        if self.fates[call] == Fate::Waits {
+            self.line.push_back(call);
+            self.hand_on();
+        }
+        self.fates[call]
     }
 
     fn end(&mut self, call: usize) {
         match self.fates[call] {
             Fate::Waits => self.line.retain(|waits| *waits != call),
-            Fate::Inside => self.inside -= 1,
-            Fate::Through => {}
+            Fate::Inside => self.inside -= self.costs[call],
+            Fate::Through | Fate::TooCostly => {}
         }
         self.hand_on();
     }
 
-    fn hand_on(&mut self) {
-        while !self.line.is_empty() && self.limit.is_none_or(|limit| self.inside < limit) {
-            let next = if self.lifo {
-                self.line.pop_back()
-            } else {
-                self.line.pop_front()
-            };
-            let Some(next) = next else { return };
-            if self.limit.is_some() {
-                self.inside += 1;
-                self.fates[next] = Fate::Inside;
-            } else {
-                self.fates[next] = Fate::Through;
+    fn reconfigure(&mut self, limit: Option<usize>) {
+        self.limit = limit;
+        for (fate, cost) in self.fates.iter_mut().zip(&self.costs) {
+            if *fate == Fate::Waits && limit.is_some_and(|limit| *cost > limit) {
+                *fate = Fate::TooCostly;
             }
+        }
+        self.line.retain(|waits| self.fates[*waits] == Fate::Waits);
+        self.hand_on();
+    }
+
+    fn hand_on(&mut self) {
+        loop {
+            let next = if self.lifo {
+                self.line.back()
+            } else {
+                self.line.front()
+            };
+            let Some(&next) = next else { return };
+            self.fates[next] = match self.limit {
+                None => Fate::Through,
+                Some(limit) if self.inside + self.costs[next] <= limit => {
+                    self.inside += self.costs[next];
+                    Fate::Inside
+                }
+                Some(_) => return,
+            };
+            self.line.retain(|waits| *waits != next);
         }
     }
 }
@@ -567,16 +716,27 @@ proptest! {
         let mut inside: Vec<(usize, BulkheadPermit<'_>)> = Vec::new();
         for step in steps {
             match step {
-                Step::Arrive => {
+                Step::Arrive(cost) => {
                     let woken = Arc::default();
-                    let mut admission = admit(&bulkhead);
-                    match (poll_with(&mut admission, &woken), oracle.arrive()) {
-                        (Poll::Ready(Err(_)), None) => {}
-                        (Poll::Ready(Ok(permit)), Some(Fate::Inside | Fate::Through)) => {
-                            inside.push((oracle.fates.len() - 1, permit));
+                    let mut admission = weigh(&bulkhead, cost);
+                    let polled = poll_with(&mut admission, &woken);
+                    let call = oracle.fates.len();
+                    let fate = oracle.arrive(cost as usize);
+                    match (polled, fate) {
+                        (Poll::Ready(Err(rejected)), Fate::TooCostly) => {
+                            prop_assert_eq!(rejected.name(), "too_costly");
                         }
-                        (Poll::Pending, Some(Fate::Waits)) => {
-                            waiting.push((oracle.fates.len() - 1, admission, woken));
+                        (Poll::Ready(Err(rejected)), Fate::Waits) => {
+                            prop_assert_eq!(rejected.name(), "bulkhead_full");
+                            prop_assert!(oracle.line.len() > oracle.queue);
+                            oracle.end(call);
+                        }
+                        (Poll::Ready(Ok(permit)), Fate::Inside | Fate::Through) => {
+                            inside.push((call, permit));
+                        }
+                        (Poll::Pending, Fate::Waits) => {
+                            prop_assert!(oracle.line.len() <= oracle.queue);
+                            waiting.push((call, admission, woken));
                         }
                         (polled, fate) => prop_assert!(false, "{polled:?}, expected {fate:?}"),
                     }
@@ -589,9 +749,14 @@ proptest! {
                             prop_assert_eq!(oracle.fates[call], Fate::Waits);
                             waiting.push((call, admission, woken));
                         }
-                        Poll::Ready(permit) => {
-                            prop_assert_ne!(oracle.fates[call], Fate::Waits);
-                            inside.push((call, permit.expect("no time limit")));
+                        Poll::Ready(Ok(permit)) => {
+                            let fate = oracle.fates[call];
+                            prop_assert!(matches!(fate, Fate::Inside | Fate::Through));
+                            inside.push((call, permit));
+                        }
+                        Poll::Ready(Err(rejected)) => {
+                            prop_assert_eq!(oracle.fates[call], Fate::TooCostly);
+                            prop_assert_eq!(rejected.name(), "too_costly");
                         }
                     }
                 }
@@ -613,10 +778,9 @@ proptest! {
                         policy = policy.limit(limit);
                     }
                     bulkhead.reconfigure(&policy);
-                    oracle.limit = limit.map(|limit| limit as usize);
                     oracle.queue = queue as usize;
                     oracle.lifo = order == Order::Lifo;
-                    oracle.hand_on();
+                    oracle.reconfigure(limit.map(|limit| limit as usize));
                 }
                 Step::Poll(_) | Step::Drop(_) | Step::Leave(_) => {}
             }
@@ -664,11 +828,12 @@ fn a_storm_of_calls_dropped_at_random_ends_with_nobody_inside_and_nobody_forgott
                         }
                         let mut polls = fastrand::u32(1..6);
                         let call = async {
-                            let Ok(_permit) = admit(&bulkhead).await else {
+                            let cost = fastrand::u32(0..=LIMIT);
+                            let Ok(_permit) = weigh(&bulkhead, cost).await else {
                                 return;
                             };
-                            assert!(inside.fetch_add(1, Ordering::SeqCst) < LIMIT);
-                            let _leaves = Leaves(&inside);
+                            assert!(inside.fetch_add(cost, Ordering::SeqCst) + cost <= LIMIT);
+                            let _leaves = Leaves(&inside, cost);
                             for _ in 0..fastrand::u32(0..3) {
                                 tokio::task::yield_now().await;
                             }
@@ -707,11 +872,11 @@ fn a_storm_of_calls_dropped_at_random_ends_with_nobody_inside_and_nobody_forgott
     assert_eq!((line.first, line.last), (NONE, NONE));
 }
 
-struct Leaves<'a>(&'a AtomicU32);
+struct Leaves<'a>(&'a AtomicU32, u32);
 
 impl Drop for Leaves<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
+        self.0.fetch_sub(self.1, Ordering::SeqCst);
     }
 }
 

@@ -122,6 +122,7 @@ fn who_refused_decides_whether_a_refusal_is_retried() {
             Decision::GiveUp(TOO_LONG),
         ),
         (Rejected::forced_open("x"), Decision::GiveUp(FINAL)),
+        (Rejected::too_costly("x", 9, 4), Decision::GiveUp(FINAL)),
         (Rejected::no_time_left("x"), Decision::GiveUp(FINAL)),
         (Rejected::bulkhead_full("x"), again(100)),
         (Rejected::timed_out("x", LONG), again(100)),
