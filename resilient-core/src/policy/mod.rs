@@ -16,7 +16,9 @@ pub use circuit_breaker::{
     TimeInStates,
 };
 pub use fallback::{Fallback, FallbackPolicy, FallbackSnapshot, Ruling};
-pub use rate_limit::{RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot};
+pub use rate_limit::{
+    Algorithm, RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot,
+};
 pub use retry::{
     Attempt, Delay, Delaying, IdempotencyKey, Retry, RetryCall, RetryPolicy, RetrySnapshot,
 };

@@ -1,18 +1,22 @@
 //! Rate limit: so many calls in so much time, with a burst, to the nanosecond.
 //!
-//! The algorithm is the generic cell rate algorithm, in the form of virtual scheduling (ITU-T
+//! The default is the generic cell rate algorithm, in the form of virtual scheduling (ITU-T
 //! I.371, annex A; ATM Forum Traffic Management 4.0, section 4.4.2). It is a token bucket whose
 //! whole state is one instant, so a call is admitted by one compare-and-swap, and nothing has to
-//! run in order to fill the bucket.
+//! run in order to fill the bucket. The leaky bucket is the same with nothing to save up. Windows
+//! are counted, or remembered call by call, under a lock.
 
+mod state;
+
+use self::state::{CHANGING, FULL, LONGEST_WAIT, Left, Pace, State, Window};
 use crate::deadline::current_deadline;
 use crate::error::Rejected;
 use crate::event::emit_rejected;
 use crate::policy::{LivePolicy, LiveSnapshot, Policy, Show};
-use crate::setting::Rate;
-use crate::sync::{AtomicU64, Mutex, Ordering, Padded, Tally};
+use crate::setting::{InvalidSetting, Rate, Value};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Padded, Tally};
 use crate::table::policy;
-use crate::time::{CAN_PAUSE, NEVER, Nanos, Timer, nanos, now, sleep_until, start};
+use crate::time::{CAN_PAUSE, Nanos, Timer, nanos, now, sleep_until, start};
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -24,25 +28,104 @@ use std::time::Duration;
 const MOST_DAYS: u64 = 366;
 const MOST_SECONDS: u64 = MOST_DAYS * 86_400;
 const MOST_BURST: u32 = 1_000_000_000;
+/// How many calls a sliding window remembers at most, in 16 bytes each.
+const MOST_REMEMBERED: u32 = 100_000;
 
 const fn one_at_a_time(rate: Rate) -> bool {
     rate.count() as u128 <= rate.per().as_nanos()
 }
 
-fn one_second_of(policy: &RateLimitPolicy) -> u32 {
-    policy
-        .rate
-        .map_or(1, |rate| rate.in_a_second().clamp(1, MOST_BURST))
+/// How many calls may begin at once, if nothing else is written.
+fn burst_of(policy: &RateLimitPolicy) -> u32 {
+    let Some(rate) = policy.rate else { return 1 };
+    match policy.algorithm.unwrap_or_default() {
+        Algorithm::TokenBucket => rate.in_a_second().clamp(1, MOST_BURST),
+        Algorithm::LeakyBucket => 1,
+        Algorithm::FixedWindow | Algorithm::SlidingWindow => rate.count(),
+    }
+}
+
+/// What contradicts the algorithm.
+const fn contradiction(policy: &RateLimitPolicy) -> Option<InvalidSetting> {
+    let Some(algorithm) = policy.algorithm else {
+        return None;
+    };
+    if policy.burst.is_some() && !matches!(algorithm, Algorithm::TokenBucket) {
+        return Some(InvalidSetting::new(
+            "burst",
+            "only `token_bucket` has a `burst`: `leaky_bucket` admits one call at a time, and a \
+             window as many as its rate says",
+        ));
+    }
+    if let Some(rate) = policy.rate
+        && matches!(algorithm, Algorithm::SlidingWindow)
+        && rate.count() > MOST_REMEMBERED
+    {
+        return Some(InvalidSetting::new(
+            "rate",
+            "`sliding_window` remembers every call of its window, at most 100 000: take \
+             `token_bucket`, or a shorter period",
+        ));
+    }
+    None
+}
+
+/// How a rate limit reckons.
+///
+/// All of them are exact, in whole nanoseconds; all refuse without taking anything, and say
+/// exactly how long it is until the next turn; and in all of them calls may wait for their turn,
+/// which nobody takes from them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize),
+    serde(rename_all = "snake_case")
+)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// Over any interval of length t at most `burst` + t · `rate` calls: the generic cell rate
+    /// algorithm (ITU-T I.371; ATM Forum Traffic Management 4.0).
+    #[default]
+    TokenBucket,
+    /// One call at a time, at even distances: the next one begins no sooner than 1 / `rate` after
+    /// the one before, and a pause saves nothing up. The leaky bucket as a queue (J. Turner, "New
+    /// Directions in Communications", IEEE Communications Magazine 24, 1986).
+    LeakyBucket,
+    /// As many calls as `rate` says in each of the windows that follow each other from the moment
+    /// at which the limit came into being: what quotas grant. At the border of two windows twice
+    /// as many may come close together.
+    FixedWindow,
+    /// Never more calls than `rate` says in any window of its length, wherever it begins. The last
+    /// calls are remembered one by one (a sliding log), so the rate counts at most 100 000.
+    SlidingWindow,
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::TokenBucket => "token_bucket",
+            Self::LeakyBucket => "leaky_bucket",
+            Self::FixedWindow => "fixed_window",
+            Self::SlidingWindow => "sliding_window",
+        })
+    }
+}
+
+impl From<Algorithm> for Value {
+    fn from(algorithm: Algorithm) -> Self {
+        Self::Text(algorithm.to_string())
+    }
 }
 
 policy! {
     /// How many calls may begin in how much time, how many of them at once, and how long a call
     /// may wait for its turn.
     ///
-    /// Over any interval of length t at most `burst` + t · `rate` calls are admitted.
+    /// Over any interval of length t at most `burst` + t · `rate` calls are admitted, unless another
+    /// [`Algorithm`] is chosen.
     ///
     /// ```
-    /// use resilient_core::{Rate, RateLimitPolicy};
+    /// use resilient_core::{Algorithm, Rate, RateLimitPolicy};
     /// use std::time::Duration;
     ///
     /// const SEARCH: RateLimitPolicy = RateLimitPolicy::new()
@@ -53,14 +136,17 @@ policy! {
     ///
     /// let nothing = RateLimitPolicy::new().rate(Rate::new(0, Duration::from_secs(1)));
     /// assert_eq!(nothing.invalid().unwrap().key(), "rate");
+    /// let contradiction = SEARCH.algorithm(Algorithm::FixedWindow);
+    /// assert_eq!(contradiction.invalid().unwrap().key(), "burst");
     /// ```
-    RateLimitPolicy, RateLimitSettings, RateLimiter, "rate_limit";
+    RateLimitPolicy, RateLimitSettings, RateLimiter, "rate_limit" => contradiction;
 
     /// How many calls may begin in how much time: at least 1, in at most 366 days, and at most one
     /// in a nanosecond.
     ///
     /// There is no default: without it every call is let through. The time from one token to the
-    /// next is rounded up to a nanosecond, never down.
+    /// next is rounded up to a nanosecond, never down. With [`Algorithm::SlidingWindow`] at most
+    /// 100 000 calls.
     rate: Rate,
         rate.count() >= 1, "a rate admits at least one call: `1/s`",
         !rate.per().is_zero(), "a rate is for a time longer than 0s: `100/s`",
@@ -68,90 +154,20 @@ policy! {
         one_at_a_time(rate), "a rate is at most one call in a nanosecond";
     /// How many calls may begin at once after a pause, from 1 to 1 000 000 000 (default: as many
     /// as the rate admits in one second, at least 1).
-    burst: u32 => one_second_of,
+    ///
+    /// Only [`Algorithm::TokenBucket`] has one: with another algorithm it is refused.
+    burst: u32 => burst_of,
         burst >= 1, "`burst` counts from 1: with 0 no call would ever be admitted",
         burst <= MOST_BURST, "`burst` is at most 1 000 000 000 calls";
+    /// How the limit reckons (default [`Algorithm::TokenBucket`]).
+    algorithm: Algorithm = Algorithm::TokenBucket;
     /// How long a call may wait for its turn (default 0s: it is refused at once).
     max_wait: Duration = Duration::ZERO;
 }
 
 // ---- State
 
-/// The longest bucket, 146 years: no sum of instants overflows.
-const LONGEST_BUCKET: Nanos = 1 << 62;
-/// The longest wait, half as long.
-const LONGEST_WAIT: Nanos = 1 << 61;
-
-/// A rate and a burst, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Pace {
-    /// From one token to the next; zero lets everybody through.
-    step: Nanos,
-    /// What a full bucket is worth.
-    bucket: Nanos,
-}
-
-impl Pace {
-    fn of(rate: Rate, burst: u32) -> Self {
-        // Rounded up: a token that comes early would be one too many.
-        let step = nanos(rate.per())
-            .div_ceil(u64::from(rate.count().max(1)))
-            .max(1);
-        Self {
-            step,
-            bucket: step
-                .saturating_mul(u64::from(burst.max(1)))
-                .min(LONGEST_BUCKET),
-        }
-    }
-}
-
-/// The instant at which the bucket will be full, if nobody else comes: the theoretical arrival
-/// time of the algorithm. It has passed when the bucket is full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State(Nanos);
-
-/// The state while other settings are taken over: so far ahead that no call is admitted by it.
-const CHANGING: State = State(3 << 62);
-
-const FULL: State = State(0);
-
-impl State {
-    /// The state after one more call, and how long that call has to wait.
-    #[inline]
-    fn take(self, pace: Pace, now: Nanos) -> (Self, Nanos) {
-        let next = self.0.max(now) + pace.step;
-        (Self(next), (next - now).saturating_sub(pace.bucket))
-    }
-
-    /// How many calls would be admitted now.
-    fn available(self, pace: Pace, now: Nanos) -> u64 {
-        pace.bucket.saturating_sub(self.0.saturating_sub(now)) / pace.step.max(1)
-    }
-
-    /// The state for other settings: a full bucket stays full, an empty one empty, a half one half;
-    /// each call that waits is worth one token, as before.
-    fn converted(self, from: Pace, to: Pace, now: Nanos) -> Self {
-        let missing = self.0.saturating_sub(now);
-        if missing == 0 {
-            // All instants that have passed mean the same. Another one is taken, so that a call
-            // which has read the old settings must look again.
-            return Self(if self.0 == 0 { 1 } else { self.0 - 1 });
-        }
-        let scale = |length: Nanos, to: Nanos, from: Nanos| {
-            let scaled = (u128::from(length) * u128::from(to)).div_ceil(u128::from(from.max(1)));
-            u64::try_from(scaled).unwrap_or(NEVER)
-        };
-        let taken = scale(missing.min(from.bucket), to.bucket, from.bucket);
-        let promised = missing.saturating_sub(from.bucket);
-        let promised = scale(promised, to.step, from.step).min(LONGEST_WAIT);
-        let converted = Self(now + taken + promised);
-        if converted == self && from.bucket != to.bucket {
-            return Self(converted.0 + 1);
-        }
-        converted
-    }
-}
+// The machines are in `rate_limit/state.rs`.
 
 // ---- Live policy and permit
 
@@ -187,21 +203,57 @@ pub struct RateLimiter {
 #[derive(Debug)]
 struct Hot {
     state: AtomicU64,
+    /// Zero where there is no bucket.
     step: AtomicU64,
+    /// Without a step: zero where nothing limits the calls, `WINDOW` where a window does.
     bucket: AtomicU64,
+    spaced: AtomicBool,
     max_wait: AtomicU64,
 }
 
-/// What only a change of settings, a look and a call that gives up need.
+/// Stands for the bucket where there is a window instead.
+const WINDOW: Nanos = 1;
+
+/// What is written about a limit that is switched on.
+#[derive(Clone, Copy, Debug)]
+struct Written {
+    rate: Rate,
+    burst: u32,
+    algorithm: Algorithm,
+}
+
+/// By what the calls are limited.
+#[derive(Debug)]
+enum Means {
+    Bucket(Pace),
+    Window(Window),
+}
+
+impl Means {
+    fn of(written: Written, now: Nanos) -> Self {
+        let Written {
+            rate,
+            burst,
+            algorithm,
+        } = written;
+        match algorithm {
+            Algorithm::TokenBucket => Self::Bucket(Pace::of(rate, burst, false)),
+            Algorithm::LeakyBucket => Self::Bucket(Pace::of(rate, 1, true)),
+            algorithm => Self::Window(Window::of(algorithm, rate, now)),
+        }
+    }
+}
+
+/// What windows, a change of settings, a look and a call that gives up need.
 #[derive(Debug)]
 struct Configured {
     /// What is written; `None` where nothing limits the calls.
-    written: Option<(Rate, u32)>,
-    /// The last pace that limited anything: what the state is reckoned in.
-    pace: Option<Pace>,
+    written: Option<Written>,
+    /// The last that limited anything: what the state is reckoned in.
+    means: Option<Means>,
     /// The furthest that calls which wait may ever have brought the state past an empty bucket.
     furthest: Nanos,
-    /// Counts the changes of pace.
+    /// Counts the changes of what limits the calls.
     generation: u32,
 }
 
@@ -211,12 +263,28 @@ impl Configured {
     /// There is such a state only where time can be paused: tests share a static limit, but each
     /// has a clock of its own, and that of an earlier one may have been far ahead.
     fn plausible(&self, state: State, now: Nanos) -> State {
-        let bucket = self.pace.map_or(0, |pace| pace.bucket);
-        let furthest = now.saturating_add(bucket).saturating_add(self.furthest);
+        let Some(Means::Bucket(pace)) = self.means else {
+            return state;
+        };
+        let furthest = now
+            .saturating_add(pace.bucket)
+            .saturating_add(self.furthest);
         if CAN_PAUSE && state.0 > furthest {
             return FULL;
         }
         state
+    }
+
+    /// The window, if there is one, with nothing in it that only another clock can have brought.
+    fn window(&mut self, now: Nanos) -> Option<&mut Window> {
+        let furthest = now.saturating_add(self.furthest);
+        let Some(Means::Window(window)) = &mut self.means else {
+            return None;
+        };
+        if CAN_PAUSE && window.latest() > furthest {
+            window.begin_again(now);
+        }
+        Some(window)
     }
 }
 
@@ -225,13 +293,14 @@ enum Turn {
     Now,
     At(Reservation),
     Refused { wait: Nanos },
+    TooCostly { most: u32 },
 }
 
 /// A turn that was promised to a call.
 #[derive(Debug)]
 struct Reservation {
     at: Nanos,
-    /// The state as this call left it.
+    /// The state as this call left it, where there is a bucket.
     left: State,
     generation: u32,
 }
@@ -257,11 +326,49 @@ impl RateLimiter {
     ///
     /// Dropping the future while it waits gives its token back if no other call has come since.
     /// Otherwise the token is lost: the calls behind it keep the turns they were promised, and
-    /// never come too early.
+    /// never come too early. A sliding window loses none, and a fixed one none of its latest window.
     #[inline]
     pub fn admit(&self) -> RateLimitAdmission<'_> {
+        self.admit_weighing(1)
+    }
+
+    /// The same for a call that counts as `cost` calls.
+    ///
+    /// Resolves to [`Rejected::TooCostly`] if there are never as many tokens: more than `burst`,
+    /// or more than a window admits. With [`Algorithm::LeakyBucket`] any call is admitted when it
+    /// is its turn, and the next one keeps a distance of `cost` calls. A call that waits for many
+    /// tokens is not overtaken by others. What costs 0 takes nothing, and is admitted at once.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use resilient_core::{LivePolicy, Rate, RateLimitPolicy, RateLimiter, Rejected};
+    /// use std::time::Duration;
+    ///
+    /// let points = RateLimitPolicy::new().rate(Rate::new(100, Duration::from_secs(3600))).burst(100);
+    /// let limiter = RateLimiter::new("points", &points);
+    ///
+    /// assert!(limiter.admit_weighing(60).await.is_ok());
+    /// let refused = limiter.admit_weighing(60).await.unwrap_err();
+    /// assert!(refused.retry_after().unwrap() > Duration::from_secs(700), "20 points are missing");
+    /// assert!(limiter.admit_weighing(40).await.is_ok(), "a refusal takes nothing");
+    ///
+    /// let refused = limiter.admit_weighing(101).await.unwrap_err();
+    /// assert_eq!(refused, Rejected::too_costly("points", 101, 100));
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`RateLimiter::admit`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`RateLimiter::admit`].
+    #[inline]
+    pub fn admit_weighing(&self, cost: u32) -> RateLimitAdmission<'_> {
         RateLimitAdmission {
             limiter: self,
+            cost,
             waiting: None,
         }
     }
@@ -273,11 +380,11 @@ impl RateLimiter {
 
     /// To be read after the state, which a change of settings replaces before and after it
     /// changes these: a compare-and-swap fails that was decided on halves of two settings.
-    #[inline]
     fn pace(&self) -> Pace {
         Pace {
             step: self.hot.0.step.load(Ordering::Acquire),
             bucket: self.hot.0.bucket.load(Ordering::Acquire),
+            spaced: self.hot.0.spaced.load(Ordering::Acquire),
         }
     }
 
@@ -291,18 +398,22 @@ impl RateLimiter {
             .map_err(State)
     }
 
-    /// Takes a token if there is one.
+    /// Takes a token out of the bucket if there is one.
     #[inline]
     fn take(&self) -> bool {
-        if self.hot.0.step.load(Ordering::Relaxed) == 0 {
-            return true;
+        let hot = &self.hot.0;
+        if hot.step.load(Ordering::Relaxed) == 0 {
+            return hot.bucket.load(Ordering::Relaxed) == 0;
         }
         // Before the compare-and-swap: after it, reading the clock would wait for it.
         let now = now();
         let mut state = self.state();
         loop {
-            let (next, wait) = state.take(self.pace(), now);
-            if wait != 0 {
+            // After the state, as in `pace`.
+            let step = hot.step.load(Ordering::Acquire);
+            let bucket = hot.bucket.load(Ordering::Acquire);
+            let (next, waits) = state.take(step, bucket, now);
+            if waits {
                 return false;
             }
             match self.swap(state, next) {
@@ -314,21 +425,51 @@ impl RateLimiter {
         true
     }
 
-    /// For a call that found no token: a token after all, a turn, or neither.
-    fn reserve(&self) -> Turn {
+    fn is_unlimited(&self) -> bool {
+        let Pace { step, bucket, .. } = self.pace();
+        (step, bucket) == (0, 0)
+    }
+
+    /// Whether a call may wait for so long, and until then.
+    fn may_wait(&self, wait: Nanos, at: Nanos) -> bool {
+        wait <= self.hot.0.max_wait.load(Ordering::Relaxed)
+            && current_deadline().is_none_or(|deadline| at < deadline)
+    }
+
+    /// For a call that found no token: tokens after all, a turn, or neither.
+    fn reserve(&self, cost: u32) -> Turn {
+        if self.is_unlimited() {
+            return Turn::Now;
+        }
+        if cost == 0 {
+            self.admitted.add();
+            return Turn::Now;
+        }
         loop {
             let now = now();
             let state = self.state();
             let pace = self.pace();
             if pace.step == 0 {
-                return Turn::Now;
+                match self.reserve_in_window(cost) {
+                    Some(turn) => return turn,
+                    None => continue,
+                }
             }
             if state == CHANGING {
                 drop(self.configured.lock());
                 continue;
             }
-            let (next, wait) = state.take(pace, now);
+            if cost > pace.most() {
+                let most = pace.most();
+                if self.state() == state {
+                    return Turn::TooCostly { most };
+                }
+                continue;
+            }
+            let worth = pace.worth(cost);
+            let (next, wait) = state.take_worth(worth, pace, now);
             if wait == 0 {
+                self.expect_as_far(worth, pace);
                 if self.swap(state, next).is_ok() {
                     self.admitted.add();
                     return Turn::Now;
@@ -336,16 +477,17 @@ impl RateLimiter {
                 continue;
             }
             let max_wait = self.hot.0.max_wait.load(Ordering::Relaxed);
-            if CAN_PAUSE && wait > max_wait.saturating_add(pace.step) && self.clock_went_back() {
+            if CAN_PAUSE && wait > max_wait.saturating_add(worth) && self.clock_went_back() {
                 continue;
             }
             let at = now + wait;
-            if wait > max_wait || current_deadline().is_some_and(|deadline| at >= deadline) {
+            if !self.may_wait(wait, at) {
                 if self.state() == state {
                     return Turn::Refused { wait };
                 }
                 continue;
             }
+            self.expect_as_far(worth, pace);
             let generation = self.configured.lock().generation;
             // Fails if the settings have changed since the state was read.
             if self.swap(state, next).is_ok() {
@@ -355,6 +497,47 @@ impl RateLimiter {
                     generation,
                 });
             }
+        }
+    }
+
+    /// For a call before a window, if there is one by now.
+    fn reserve_in_window(&self, cost: u32) -> Option<Turn> {
+        let mut configured = self.configured.lock();
+        let generation = configured.generation;
+        if configured.written.is_none() {
+            return Some(Turn::Now);
+        }
+        let now = now();
+        let window = configured.window(now)?;
+        if cost > window.most() {
+            let most = window.most();
+            return Some(Turn::TooCostly { most });
+        }
+        let at = window.turn(cost, now);
+        // Clocks of processors differ a little, and that is no wait.
+        let wait = at - window.seen();
+        if wait == 0 {
+            window.take(cost, at);
+            self.admitted.add();
+            return Some(Turn::Now);
+        }
+        if !self.may_wait(wait, at) {
+            return Some(Turn::Refused { wait });
+        }
+        window.take(cost, at);
+        Some(Turn::At(Reservation {
+            at,
+            left: CHANGING,
+            generation,
+        }))
+    }
+
+    /// Remembers how far a call brings the state which is worth more than the bucket.
+    fn expect_as_far(&self, worth: Nanos, pace: Pace) {
+        if CAN_PAUSE && worth > pace.bucket {
+            let furthest = self.hot.0.max_wait.load(Ordering::Relaxed) + worth;
+            let mut configured = self.configured.lock();
+            configured.furthest = configured.furthest.max(furthest);
         }
     }
 
@@ -374,44 +557,52 @@ impl RateLimiter {
 
     #[cold]
     #[inline(never)]
-    fn refuse(&self, wait: Nanos) -> Rejected {
+    fn refuse(&self, rejected: Rejected) -> Rejected {
         self.rejected.fetch_add(1, Ordering::Relaxed);
-        let rejected = Rejected::rate_limited(self.name, Duration::from_nanos(wait));
         emit_rejected(RateLimitPolicy::KIND, rejected);
         rejected
     }
 
     /// Takes back the turn of a call that is dropped while it waits.
     ///
-    /// Exact if this was the last call to take a token: the state is then what it would be if the
-    /// call had never come. If others have come since, their turns were promised behind this one,
-    /// and a token given back would be one too many for whoever comes next.
+    /// Of a bucket exact if this was the last call to take a token: the state is then what it would
+    /// be if the call had never come. If others have come since, their turns were promised behind
+    /// this one, and a token given back would be one too many for whoever comes next.
     #[cold]
-    fn give_back(&self, reservation: &Reservation) {
-        let configured = self.configured.lock();
-        if configured.generation == reservation.generation
-            && let Some(pace) = configured.pace
-        {
-            // The state before: a call that had to wait took its token after all others.
-            let before = reservation.left.0 - pace.step;
-            // Fails if others have come since.
-            let _ = self.hot.0.state.compare_exchange(
-                reservation.left.0,
-                before,
-                Ordering::AcqRel,
-                Ordering::Relaxed,
-            );
+    fn give_back(&self, reservation: &Reservation, cost: u32) {
+        let mut configured = self.configured.lock();
+        if configured.generation != reservation.generation {
+            return;
+        }
+        match &mut configured.means {
+            Some(Means::Bucket(pace)) => {
+                // The state before: a call that had to wait took its token after all others.
+                let before = reservation.left.0 - pace.worth(cost);
+                // Fails if others have come since.
+                let _ = self.hot.0.state.compare_exchange(
+                    reservation.left.0,
+                    before,
+                    Ordering::AcqRel,
+                    Ordering::Relaxed,
+                );
+            }
+            Some(Means::Window(window)) => window.give_back(cost, reservation.at, now()),
+            None => {}
         }
     }
 
     fn look(&self) -> RateLimiterSnapshot {
-        let configured = self.configured.lock();
-        let (written, state, pace) = (configured.written, self.state(), self.pace());
+        let mut configured = self.configured.lock();
+        let (written, state, now) = (configured.written, self.state(), now());
+        let available = match configured.window(now) {
+            Some(window) => window.available(now).into(),
+            None => state.available(self.pace(), now),
+        };
         drop(configured);
-        let available = state.available(pace, now());
         RateLimiterSnapshot {
-            rate: written.map(|(rate, _)| rate),
-            burst: written.map(|(_, burst)| burst),
+            rate: written.map(|written| written.rate),
+            burst: written.map(|written| written.burst),
+            algorithm: written.map(|written| written.algorithm),
             available: written.map(|_| u32::try_from(available).unwrap_or(u32::MAX)),
             waiting: self.waiting.load(Ordering::Relaxed),
             admitted: self.admitted.sum(),
@@ -422,12 +613,25 @@ impl RateLimiter {
     }
 }
 
-/// The rate and the burst, if they limit anything, and the longest wait.
-fn read(policy: &RateLimitPolicy) -> (Option<(Rate, u32)>, Nanos) {
+/// What is written, if it limits anything, and the longest wait.
+fn read(policy: &RateLimitPolicy) -> (Option<Written>, Nanos) {
     let settings = RateLimitSettings::of(policy);
     let rate = settings.rate.filter(|_| settings.enabled);
+    let algorithm = settings.algorithm;
+    // A burst that came from elsewhere than the algorithm, and does not belong to it.
+    let burst = match algorithm {
+        Algorithm::TokenBucket => settings.burst,
+        _ => burst_of(&RateLimitPolicy {
+            burst: None,
+            ..*policy
+        }),
+    };
     (
-        rate.map(|rate| (rate, settings.burst)),
+        rate.map(|rate| Written {
+            rate,
+            burst,
+            algorithm,
+        }),
         nanos(settings.max_wait).min(LONGEST_WAIT),
     )
 }
@@ -435,17 +639,28 @@ fn read(policy: &RateLimitPolicy) -> (Option<(Rate, u32)>, Nanos) {
 impl LivePolicy for RateLimiter {
     type Policy = RateLimitPolicy;
 
-    /// A rate limit whose bucket is full.
+    /// A rate limit of which nothing is taken.
     fn new(name: &'static str, policy: &RateLimitPolicy) -> Self {
         start();
         let (written, max_wait) = read(policy);
-        let pace = written.map(|(rate, burst)| Pace::of(rate, burst));
-        let Pace { step, bucket } = pace.unwrap_or(Pace { step: 0, bucket: 0 });
+        let means = written.map(|written| Means::of(written, now()));
+        let (state, pace) = match means {
+            Some(Means::Bucket(pace)) => (FULL, pace),
+            Some(Means::Window(_)) => (
+                CHANGING,
+                Pace {
+                    bucket: WINDOW,
+                    ..Pace::UNLIMITED
+                },
+            ),
+            None => (FULL, Pace::UNLIMITED),
+        };
         Self {
             hot: Padded(Hot {
-                state: AtomicU64::new(FULL.0),
-                step: AtomicU64::new(step),
-                bucket: AtomicU64::new(bucket),
+                state: AtomicU64::new(state.0),
+                step: AtomicU64::new(pace.step),
+                bucket: AtomicU64::new(pace.bucket),
+                spaced: AtomicBool::new(pace.spaced),
                 max_wait: AtomicU64::new(max_wait),
             }),
             admitted: Tally::default(),
@@ -456,7 +671,7 @@ impl LivePolicy for RateLimiter {
             abandoned: AtomicU64::new(0),
             configured: Mutex::new(Configured {
                 written,
-                pace,
+                means,
                 furthest: max_wait,
                 generation: 0,
             }),
@@ -464,34 +679,76 @@ impl LivePolicy for RateLimiter {
     }
 
     /// Takes over other settings: a full bucket stays full, an empty one empty, and one in between
-    /// keeps its share. Calls that wait keep the turns they were promised.
+    /// keeps its share. A window keeps the calls it has seen. From one algorithm to another the
+    /// share that is taken stays taken. Calls that wait keep the turns they were promised, and who
+    /// comes later comes behind them.
     fn reconfigure(&self, policy: &RateLimitPolicy) {
         let (written, max_wait) = read(policy);
-        let pace = written.map(|(rate, burst)| Pace::of(rate, burst));
         let hot = &self.hot.0;
         let mut configured = self.configured.lock();
         configured.written = written;
         configured.furthest = configured.furthest.max(max_wait);
         hot.max_wait.store(max_wait, Ordering::Relaxed);
-        let Some(to) = pace else {
+        let Some(written) = written else {
             hot.step.store(0, Ordering::Release);
+            hot.bucket.store(0, Ordering::Release);
             return;
         };
         let now = now();
         let state = State(hot.state.swap(CHANGING.0, Ordering::AcqRel));
         let state = configured.plausible(state, now);
-        let next = match configured.pace {
-            Some(from) if from != to => {
-                configured.generation = configured.generation.wrapping_add(1);
-                state.converted(from, to, now)
-            }
-            _ => state,
+        let left: Option<Left> = match configured.window(now) {
+            Some(window) => Some(window.left(now)),
+            None => None,
         };
-        let ahead = next.0.saturating_sub(now).saturating_sub(to.bucket);
-        configured.furthest = configured.furthest.max(ahead);
-        configured.pace = Some(to);
-        hot.step.store(to.step, Ordering::Release);
-        hot.bucket.store(to.bucket, Ordering::Release);
+        let (means, next) = match (Means::of(written, now), configured.means.take()) {
+            (Means::Bucket(to), Some(Means::Bucket(from))) => {
+                let changed = from != to;
+                let next = if changed {
+                    state.converted(from, to, now)
+                } else {
+                    state
+                };
+                configured.generation = configured.generation.wrapping_add(changed.into());
+                (Means::Bucket(to), next)
+            }
+            (Means::Window(to), Some(Means::Window(from))) => {
+                let changed = !from.is_like(&to);
+                configured.generation = configured.generation.wrapping_add(changed.into());
+                (Means::Window(from.turned_into(to, left)), CHANGING)
+            }
+            (to, from) => {
+                configured.generation = configured.generation.wrapping_add(1);
+                match to {
+                    Means::Bucket(to) => {
+                        let next = left.map_or(FULL, |left| State::with(left, to));
+                        (Means::Bucket(to), next)
+                    }
+                    Means::Window(to) => {
+                        let left = match from {
+                            Some(Means::Bucket(from)) => Some(state.left(from, now)),
+                            _ => None,
+                        };
+                        (Means::Window(to.after(left)), CHANGING)
+                    }
+                }
+            }
+        };
+        let pace = match &means {
+            Means::Bucket(pace) => *pace,
+            Means::Window(_) => Pace {
+                bucket: WINDOW,
+                ..Pace::UNLIMITED
+            },
+        };
+        let ahead = next.0.saturating_sub(now).saturating_sub(pace.bucket);
+        if next != CHANGING {
+            configured.furthest = configured.furthest.max(ahead);
+        }
+        configured.means = Some(means);
+        hot.step.store(pace.step, Ordering::Release);
+        hot.bucket.store(pace.bucket, Ordering::Release);
+        hot.spaced.store(pace.spaced, Ordering::Release);
         hot.state.store(next.0, Ordering::Release);
     }
 
@@ -513,6 +770,7 @@ impl fmt::Debug for RateLimiter {
 #[must_use = "futures do nothing unless they are awaited"]
 pub struct RateLimitAdmission<'a> {
     limiter: &'a RateLimiter,
+    cost: u32,
     waiting: Option<(Reservation, Pin<Box<Timer>>)>,
 }
 
@@ -521,7 +779,7 @@ impl Future for RateLimitAdmission<'_> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.waiting.is_none() && self.limiter.take() {
+        if self.waiting.is_none() && self.cost == 1 && self.limiter.take() {
             return Poll::Ready(Ok(()));
         }
         self.poll_turn(context)
@@ -534,9 +792,17 @@ impl RateLimitAdmission<'_> {
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Rejected>> {
         let limiter = self.limiter;
         if self.waiting.is_none() {
-            let reservation = match limiter.reserve() {
+            let reservation = match limiter.reserve(self.cost) {
                 Turn::Now => return Poll::Ready(Ok(())),
-                Turn::Refused { wait } => return Poll::Ready(Err(limiter.refuse(wait))),
+                Turn::Refused { wait } => {
+                    let wait = Duration::from_nanos(wait);
+                    let rejected = Rejected::rate_limited(limiter.name, wait);
+                    return Poll::Ready(Err(limiter.refuse(rejected)));
+                }
+                Turn::TooCostly { most } => {
+                    let rejected = Rejected::too_costly(limiter.name, self.cost, most);
+                    return Poll::Ready(Err(limiter.refuse(rejected)));
+                }
                 Turn::At(reservation) => reservation,
             };
             let timer = Box::pin(sleep_until(reservation.at));
@@ -567,7 +833,7 @@ impl RateLimitAdmission<'_> {
         if let Some((reservation, _)) = self.waiting.take() {
             self.limiter.waiting.fetch_sub(1, Ordering::Relaxed);
             self.limiter.abandoned.fetch_add(1, Ordering::Relaxed);
-            self.limiter.give_back(&reservation);
+            self.limiter.give_back(&reservation, self.cost);
         }
     }
 }
@@ -601,6 +867,8 @@ pub struct RateLimiterSnapshot {
     pub rate: Option<Rate>,
     /// How many calls may begin at once; `None` if all are let through.
     pub burst: Option<u32>,
+    /// How the limit reckons; `None` if all are let through.
+    pub algorithm: Option<Algorithm>,
     /// How many calls would be admitted now; `None` if all are let through.
     pub available: Option<u32>,
     /// How many calls wait for their turn now.
@@ -624,7 +892,11 @@ impl Show for RateLimiterSnapshot {
     }
 
     fn note(&self) -> String {
-        let rate = self.rate.map_or(String::new(), |rate| rate.to_string());
+        let rate = match (self.rate, self.algorithm) {
+            (Some(rate), None | Some(Algorithm::TokenBucket)) => rate.to_string(),
+            (Some(rate), Some(algorithm)) => format!("{rate} by {algorithm}"),
+            (None, _) => String::new(),
+        };
         match self.waiting {
             0 => rate,
             waiting => format!("{rate}, {waiting} waiting"),

@@ -1,5 +1,7 @@
+use super::state::LONGEST_BUCKET;
 use super::*;
 use crate::deadline::Deadline;
+use crate::time::NEVER;
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::task::Waker;
@@ -39,6 +41,10 @@ fn wait(limiter: &RateLimiter) -> RateLimitAdmission<'_> {
 }
 
 // ---- The arithmetic, without a runtime
+
+fn pace(count: u32, per: Nanos, burst: u32) -> Pace {
+    Pace::of(Rate::new(count, Duration::from_nanos(per)), burst, false)
+}
 
 /// The instants of all admissions, and the rule itself: over any interval of length t at most
 /// `burst` + t / step.
@@ -85,7 +91,7 @@ proptest! {
         longest in 0..5_u64,
         gaps in prop::collection::vec(0..300_u64, 1..200),
     ) {
-        let pace = Pace::of(Rate::new(count, Duration::from_nanos(per)), burst);
+        let pace = pace(count, per, burst);
         let mut oracle = Oracle { admitted: Vec::new(), pace, burst: burst.into() };
         let mut state = FULL;
         let mut now = 1 << 62;
@@ -93,7 +99,8 @@ proptest! {
         for gap in gaps {
             // From nothing at all to three steps, in hundredths of a step and in nanoseconds.
             now += pace.step * gap / 100 + gap % 2;
-            let (next, wait) = state.take(pace, now);
+            let (next, wait) = state.take_worth(pace.step, pace, now);
+            prop_assert_eq!(state.take(pace.step, pace.bucket, now), (next, wait > 0));
             prop_assert_eq!(wait, oracle.wait(now));
             prop_assert_eq!(wait == 0, state.available(pace, now) > 0);
             if wait <= longest {
@@ -117,8 +124,8 @@ proptest! {
         taken in 0..20_u64,
         promised in 0..20_u64,
     ) {
-        let from = Pace::of(Rate::new(count, Duration::from_nanos(per)), burst);
-        let to = Pace::of(Rate::new(other_count, Duration::from_nanos(other_per)), other_burst);
+        let from = pace(count, per, burst);
+        let to = pace(other_count, other_per, other_burst);
         let now = 1 << 62;
         let taken = taken.min(burst.into());
         let promised = if taken == u64::from(burst) { promised } else { 0 };
@@ -143,7 +150,7 @@ proptest! {
 
 #[test]
 fn the_step_is_rounded_up_so_that_no_token_comes_early() {
-    let pace = |count, per| Pace::of(Rate::new(count, Duration::from_nanos(per)), 1);
+    let pace = |count, per| pace(count, per, 1);
     assert_eq!(pace(3, SECOND).step, 333_333_334);
     assert_eq!(pace(4, SECOND).step, 250_000_000);
     assert_eq!(pace(1, 1).step, 1);
@@ -152,13 +159,17 @@ fn the_step_is_rounded_up_so_that_no_token_comes_early() {
 #[test]
 fn nothing_overflows_with_the_largest_settings() {
     let rate = Rate::new(1, Duration::from_secs(MOST_SECONDS));
-    let pace = Pace::of(rate, MOST_BURST);
+    let pace = Pace::of(rate, MOST_BURST, false);
     let now = (1 << 62) + SECOND * MOST_SECONDS * 10;
     let furthest = State(now + pace.bucket + LONGEST_WAIT);
-    assert!(furthest.take(pace, now).1 > LONGEST_WAIT);
-    assert!(CHANGING.take(pace, now).1 > LONGEST_WAIT);
+    assert!(furthest.take_worth(pace.step, pace, now).1 > LONGEST_WAIT);
+    assert!(CHANGING.take(pace.step, pace.bucket, now).1);
     assert_eq!(furthest.available(pace, now), 0);
-    let little = Pace { step: 1, bucket: 1 };
+    let little = Pace {
+        step: 1,
+        bucket: 1,
+        spaced: false,
+    };
     let converted = furthest.converted(little, pace, now);
     assert!(converted.0 <= now + LONGEST_BUCKET + LONGEST_WAIT + 1);
     assert!(converted.0 < CHANGING.0);
@@ -309,6 +320,357 @@ async fn a_turn_of_older_settings_is_not_given_back() {
     assert_eq!(limiter.state(), state, "the same again");
     drop(first);
     assert_eq!(limiter.state(), state);
+}
+
+// ---- Calls that cost more than others, or nothing
+
+fn weigh(limiter: &RateLimiter, cost: u32) -> Result<(), Rejected> {
+    match poll(&mut limiter.admit_weighing(cost)) {
+        Poll::Ready(result) => result,
+        Poll::Pending => panic!("nobody waits without `max_wait`"),
+    }
+}
+
+fn refused(millis: u64) -> Result<(), Rejected> {
+    Err(Rejected::rate_limited(
+        "test",
+        Duration::from_millis(millis),
+    ))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heavy_call_takes_as_many_tokens_as_it_costs() {
+    let limiter = limiter(policy(10, SECOND, 10));
+    assert_eq!(weigh(&limiter, 7), Ok(()));
+    assert_eq!(limiter.look().available, Some(3));
+    assert_eq!(weigh(&limiter, 5), refused(200));
+    assert_eq!(weigh(&limiter, 3), Ok(()), "a refusal took nothing");
+    assert_eq!(weigh(&limiter, 0), Ok(()), "nothing is always there");
+    advance(Duration::from_secs(1)).await;
+    assert_eq!(weigh(&limiter, 10), Ok(()));
+    let look = limiter.look();
+    assert_eq!((look.admitted, look.rejected), (4, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_costs_more_than_there_ever_is_is_refused_at_once_and_never_waits() {
+    let too_costly = |cost, most| Err(Rejected::too_costly("test", cost, most));
+    let hour = Duration::from_secs(3600);
+    let bucket = limiter(policy(10, SECOND, 4).max_wait(hour));
+    assert_eq!(weigh(&bucket, 5), too_costly(5, 4));
+    assert_eq!(weigh(&bucket, u32::MAX), too_costly(u32::MAX, 4));
+    assert_eq!(bucket.look().available, Some(4));
+    for algorithm in [Algorithm::FixedWindow, Algorithm::SlidingWindow] {
+        let window = limiter(by(algorithm, 4, SECOND).max_wait(hour));
+        assert_eq!(weigh(&window, 5), too_costly(5, 4));
+        assert_eq!(
+            (window.look().available, window.look().rejected),
+            (Some(4), 1)
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heavy_call_that_waits_is_not_overtaken() {
+    let second = Duration::from_secs(10);
+    for policy in [
+        policy(10, SECOND, 10),
+        by(Algorithm::FixedWindow, 10, SECOND),
+        by(Algorithm::SlidingWindow, 10, SECOND),
+    ] {
+        let limiter = limiter(policy.max_wait(second));
+        assert_eq!(weigh(&limiter, 4), Ok(()));
+        let mut heavy = limiter.admit_weighing(10);
+        assert!(poll(&mut heavy).is_pending());
+        let mut light = wait(&limiter);
+        let begin = now();
+        while poll(&mut heavy).is_pending() {
+            assert!(poll(&mut light).is_pending());
+            advance(Duration::from_millis(50)).await;
+        }
+        assert!(now() - begin <= SECOND, "as soon as there are as many");
+        assert!(poll(&mut light).is_pending());
+        drop(light);
+        assert_eq!(limiter.look().available, Some(0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heavy_turn_that_is_given_up_comes_back_whole() {
+    for policy in [
+        policy(10, SECOND, 10),
+        by(Algorithm::FixedWindow, 10, SECOND),
+        by(Algorithm::SlidingWindow, 10, SECOND),
+    ] {
+        let limiter = limiter(policy.max_wait(Duration::from_secs(10)));
+        assert_eq!(weigh(&limiter, 4), Ok(()));
+        let mut heavy = limiter.admit_weighing(10);
+        assert!(poll(&mut heavy).is_pending());
+        drop(heavy);
+        assert_eq!(limiter.look().available, Some(6), "{policy:?}");
+        assert_eq!(weigh(&limiter, 6), Ok(()));
+    }
+}
+
+// ---- The other algorithms
+
+const fn by(algorithm: Algorithm, count: u32, per: Nanos) -> RateLimitPolicy {
+    RateLimitPolicy::new()
+        .rate(Rate::new(count, Duration::from_nanos(per)))
+        .algorithm(algorithm)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leaky_bucket_admits_one_call_at_a_time_at_even_distances() {
+    let limiter = limiter(by(Algorithm::LeakyBucket, 10, SECOND));
+    advance(Duration::from_secs(3600)).await;
+    assert_eq!(check(&limiter), Ok(()));
+    assert_eq!(
+        check(&limiter),
+        Err(100 * MILLI),
+        "a pause saves nothing up"
+    );
+    advance(Duration::from_millis(100)).await;
+    assert_eq!(weigh(&limiter, 3), Ok(()));
+    assert_eq!(
+        check(&limiter),
+        Err(300 * MILLI),
+        "a heavy call keeps more distance"
+    );
+    assert_eq!(check(&limiter), Err(300 * MILLI));
+    limiter.reconfigure(&by(Algorithm::LeakyBucket, 10, SECOND));
+    assert_eq!(check(&limiter), Err(300 * MILLI));
+    assert_eq!(limiter.look().burst, Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_queue_up_before_a_leaky_bucket() {
+    let patient = by(Algorithm::LeakyBucket, 10, SECOND).max_wait(Duration::from_millis(250));
+    let limiter = Arc::new(limiter(patient));
+    let begin = now();
+    let calls: Vec<_> = (0..4)
+        .map(|_| {
+            let limiter = Arc::clone(&limiter);
+            tokio::spawn(async move { limiter.admit().await.map(|()| (now() - begin) / MILLI) })
+        })
+        .collect();
+    let mut ends = Vec::new();
+    for call in calls {
+        ends.push(call.await.expect("no panic"));
+    }
+    let refused = Rejected::rate_limited("test", Duration::from_millis(300));
+    assert_eq!(ends, [Ok(0), Ok(100), Ok(200), Err(refused)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fixed_window_admits_as_many_as_are_written_and_then_none_until_the_next_one() {
+    let limiter = limiter(by(Algorithm::FixedWindow, 3, SECOND));
+    advance(Duration::from_millis(900)).await;
+    let admitted = || (0..9).filter(|_| check(&limiter).is_ok()).count();
+    assert_eq!(admitted(), 3);
+    assert_eq!(check(&limiter), Err(100 * MILLI));
+    advance(Duration::from_millis(99)).await;
+    assert_eq!(check(&limiter), Err(MILLI));
+    advance(Duration::from_millis(1)).await;
+    assert_eq!(admitted(), 3, "twice as many at the border");
+    advance(Duration::from_millis(7_500)).await;
+    assert_eq!(admitted(), 3);
+    assert_eq!(
+        check(&limiter),
+        Err(500 * MILLI),
+        "the windows stay where they were"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sliding_window_has_no_border() {
+    let limiter = limiter(by(Algorithm::SlidingWindow, 3, SECOND));
+    advance(Duration::from_millis(900)).await;
+    assert_eq!(check(&limiter), Ok(()));
+    advance(Duration::from_millis(50)).await;
+    assert_eq!((check(&limiter), check(&limiter)), (Ok(()), Ok(())));
+    assert_eq!(check(&limiter), Err(950 * MILLI));
+    advance(Duration::from_millis(950)).await;
+    assert_eq!(check(&limiter), Ok(()));
+    assert_eq!(check(&limiter), Err(50 * MILLI));
+}
+
+#[tokio::test(start_paused = true)]
+async fn calls_that_wait_for_a_window_come_in_at_their_turn() {
+    for algorithm in [Algorithm::FixedWindow, Algorithm::SlidingWindow] {
+        let patient = by(algorithm, 2, SECOND).max_wait(Duration::from_secs(2));
+        let limiter = Arc::new(limiter(patient));
+        let begin = now();
+        let calls: Vec<_> = (0..7)
+            .map(|_| {
+                let limiter = Arc::clone(&limiter);
+                tokio::spawn(
+                    async move { limiter.admit().await.map(|()| (now() - begin) / SECOND) },
+                )
+            })
+            .collect();
+        let mut ends = Vec::new();
+        for call in calls {
+            ends.push(call.await.expect("no panic"));
+        }
+        let refused = Rejected::rate_limited("test", Duration::from_secs(3));
+        let admitted = [0, 0, 1, 1, 2, 2].map(Ok);
+        assert_eq!((&ends[..6], ends[6]), (&admitted[..], Err(refused)));
+        assert_eq!((limiter.look().waited, limiter.look().waiting), (4, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_keeps_what_it_has_seen_when_its_rate_changes() {
+    for algorithm in [Algorithm::FixedWindow, Algorithm::SlidingWindow] {
+        let limiter = limiter(by(algorithm, 4, SECOND));
+        assert_eq!(weigh(&limiter, 3), Ok(()));
+        limiter.reconfigure(&by(algorithm, 5, SECOND));
+        assert_eq!(limiter.look().available, Some(2));
+        limiter.reconfigure(&by(algorithm, 2, SECOND));
+        assert_eq!(check(&limiter), Err(SECOND));
+        limiter.reconfigure(&by(algorithm, 2, SECOND).enabled(false));
+        assert_eq!(check(&limiter), Ok(()));
+        limiter.reconfigure(&by(algorithm, 2, SECOND));
+        assert_eq!(check(&limiter), Err(SECOND));
+        limiter.reconfigure(&by(algorithm, 2, 10 * SECOND));
+        assert_eq!(check(&limiter), Err(10 * SECOND));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_taken_stays_taken_under_another_algorithm() {
+    let all = [
+        policy(10, SECOND, 10),
+        by(Algorithm::FixedWindow, 10, SECOND),
+        by(Algorithm::SlidingWindow, 10, SECOND),
+    ];
+    for from in all {
+        for to in all {
+            let limiter = limiter(from);
+            limiter.reconfigure(&to);
+            assert_eq!(limiter.look().available, Some(10), "full stays full");
+            assert_eq!(weigh(&limiter, 6), Ok(()));
+            limiter.reconfigure(&from);
+            assert_eq!(limiter.look().available, Some(4));
+            assert_eq!(weigh(&limiter, 4), Ok(()));
+            limiter.reconfigure(&to);
+            assert_eq!(limiter.look().available, Some(0), "empty stays empty");
+            assert!(check(&limiter).is_err());
+            limiter.reconfigure(&by(Algorithm::LeakyBucket, 10, SECOND));
+            assert!(check(&limiter).is_err());
+            advance(Duration::from_secs(1)).await;
+            limiter.reconfigure(&to);
+            assert_eq!(limiter.look().available, Some(10));
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_after_a_change_of_algorithm_comes_behind_those_who_wait() {
+    let patient = |policy: RateLimitPolicy| policy.max_wait(Duration::from_secs(10));
+    for to in [Algorithm::FixedWindow, Algorithm::SlidingWindow] {
+        let limiter = limiter(patient(policy(10, SECOND, 1)));
+        assert_eq!(check(&limiter), Ok(()));
+        let (mut first, mut second) = (wait(&limiter), wait(&limiter));
+        limiter.reconfigure(&patient(by(to, 1, SECOND)));
+        let mut third = wait(&limiter);
+        advance(Duration::from_millis(200)).await;
+        assert!(poll(&mut first).is_ready() && poll(&mut second).is_ready());
+        advance(Duration::from_millis(999)).await;
+        assert!(poll(&mut third).is_pending());
+        advance(Duration::from_millis(1)).await;
+        assert!(poll(&mut third).is_ready());
+    }
+}
+
+#[test]
+fn a_burst_belongs_to_the_token_bucket_and_a_log_is_not_endless() {
+    let invalid = |policy: RateLimitPolicy| policy.invalid().map(|invalid| invalid.key());
+    for algorithm in [
+        Algorithm::LeakyBucket,
+        Algorithm::FixedWindow,
+        Algorithm::SlidingWindow,
+    ] {
+        assert_eq!(invalid(by(algorithm, 1, SECOND).burst(1)), Some("burst"));
+        assert_eq!(
+            invalid(policy(1, SECOND, 1).algorithm(algorithm)),
+            Some("burst")
+        );
+        assert_eq!(invalid(by(algorithm, MOST_REMEMBERED, SECOND)), None);
+    }
+    assert_eq!(
+        invalid(by(Algorithm::TokenBucket, 1, SECOND).burst(1)),
+        None
+    );
+    let many = by(Algorithm::SlidingWindow, MOST_REMEMBERED + 1, SECOND);
+    assert_eq!(invalid(many), Some("rate"));
+    let effective = |algorithm, key| by(algorithm, 7, 10 * SECOND).effective(key);
+    assert_eq!(
+        effective(Algorithm::TokenBucket, "burst"),
+        Some(Value::Count(1))
+    );
+    assert_eq!(
+        effective(Algorithm::FixedWindow, "burst"),
+        Some(Value::Count(7))
+    );
+    let text = Some(Value::Text("leaky_bucket".to_owned()));
+    assert_eq!(effective(Algorithm::LeakyBucket, "algorithm"), text);
+}
+
+#[test]
+fn many_threads_never_get_more_than_a_window_has() {
+    for algorithm in [Algorithm::FixedWindow, Algorithm::SlidingWindow] {
+        let limiter = limiter(by(algorithm, 50, 3_600 * SECOND));
+        let admitted: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| scope.spawn(|| (0..5_000).filter(|_| check(&limiter).is_ok()).count()))
+                .collect();
+            let ends = threads.into_iter().map(|thread| thread.join());
+            ends.map(|end| end.expect("no panic")).sum()
+        });
+        assert_eq!(admitted, 50);
+        assert_eq!(limiter.look().admitted, 50);
+    }
+}
+
+#[test]
+fn algorithms_that_change_all_the_time_give_nothing_away() {
+    let policies = [
+        policy(1, 3_600 * SECOND, 1),
+        by(Algorithm::FixedWindow, 1, 3_600 * SECOND),
+        by(Algorithm::SlidingWindow, 1, 3_600 * SECOND),
+        by(Algorithm::LeakyBucket, 1, 3_600 * SECOND),
+    ];
+    let limiter = limiter(policies[0]);
+    assert!(check(&limiter).is_ok());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..5_000).for_each(|_| assert!(check(&limiter).is_err())));
+        }
+        for round in 0..800 {
+            limiter.reconfigure(&policies[round % 4]);
+        }
+    });
+}
+
+#[test]
+fn a_clock_that_starts_again_finds_an_unused_window() {
+    for algorithm in [Algorithm::FixedWindow, Algorithm::SlidingWindow] {
+        let limiter = limiter(by(algorithm, 1, SECOND));
+        for ahead in [3600, 0] {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build()
+                .expect("a runtime");
+            runtime.block_on(async {
+                advance(Duration::from_secs(ahead)).await;
+                assert_eq!(check(&limiter), Ok(()));
+                assert!(check(&limiter).is_err());
+            });
+        }
+    }
 }
 
 // ---- Other settings, and none
