@@ -119,6 +119,19 @@ pub(crate) struct Tally {
 impl Tally {
     #[inline]
     pub(crate) fn add(&self) {
+        // One comparison says that the slot is assigned, in range, and nobody else's.
+        let slot = SLOT.get();
+        if slot < SHARED {
+            bump(&self.slots[slot].0, slot);
+        } else {
+            self.add_to_shared();
+        }
+    }
+
+    /// For a thread that has no slot of its own, or none yet.
+    #[cold]
+    #[inline(never)]
+    fn add_to_shared(&self) {
         let slot = slot();
         bump(&self.slots[slot].0, slot);
     }

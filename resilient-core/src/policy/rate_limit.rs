@@ -18,6 +18,7 @@ use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Padded, Tally};
 use crate::table::policy;
 use crate::time::{CAN_PAUSE, Nanos, Timer, nanos, now, sleep_until, start};
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -369,7 +370,7 @@ impl RateLimiter {
         RateLimitAdmission {
             limiter: self,
             cost,
-            waiting: None,
+            waiting: ManuallyDrop::new(None),
         }
     }
 
@@ -771,7 +772,8 @@ impl fmt::Debug for RateLimiter {
 pub struct RateLimitAdmission<'a> {
     limiter: &'a RateLimiter,
     cost: u32,
-    waiting: Option<(Reservation, Pin<Box<Timer>>)>,
+    /// Taken out by `give_up`, so that a call which did not wait has nothing to drop.
+    waiting: ManuallyDrop<Option<(Reservation, Pin<Box<Timer>>)>>,
 }
 
 impl Future for RateLimitAdmission<'_> {
@@ -808,9 +810,9 @@ impl RateLimitAdmission<'_> {
             let timer = Box::pin(sleep_until(reservation.at));
             limiter.waited.fetch_add(1, Ordering::Relaxed);
             limiter.waiting.fetch_add(1, Ordering::Relaxed);
-            self.waiting = Some((reservation, timer));
+            *self.waiting = Some((reservation, timer));
         }
-        while let Some((reservation, timer)) = &mut self.waiting {
+        while let Some((reservation, timer)) = &mut *self.waiting {
             if timer.as_mut().poll(context).is_pending() {
                 return Poll::Pending;
             }
@@ -820,7 +822,7 @@ impl RateLimitAdmission<'_> {
             }
             timer.set(sleep_until(reservation.at));
         }
-        self.waiting = None;
+        *self.waiting = None;
         limiter.waiting.fetch_sub(1, Ordering::Relaxed);
         limiter.admitted.add();
         Poll::Ready(Ok(()))
