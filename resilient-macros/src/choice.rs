@@ -1,4 +1,4 @@
-//! Settings that are one of several choices: backoff, jitter and order.
+//! Settings that are one of several choices: backoff, jitter, order and algorithm.
 
 use crate::literal::{Value, duration, expression, range, share, whole_of};
 use crate::table::{listed, nearest};
@@ -127,17 +127,33 @@ pub(crate) fn jitter(input: ParseStream<'_>) -> Result<Value> {
 
 /// `fifo` or `lifo`
 pub(crate) fn order(input: ParseStream<'_>) -> Result<Value> {
-    const ORDERS: [(&str, &str); 2] = [("fifo", "Fifo"), ("lifo", "Lifo")];
-    let words = ORDERS.map(|(word, _)| word);
+    variant("Order", &[("fifo", "Fifo"), ("lifo", "Lifo")], input)
+}
+
+/// `token_bucket`, `leaky_bucket`, `fixed_window` or `sliding_window`
+pub(crate) fn algorithm(input: ParseStream<'_>) -> Result<Value> {
+    const ALGORITHMS: [(&str, &str); 4] = [
+        ("token_bucket", "TokenBucket"),
+        ("leaky_bucket", "LeakyBucket"),
+        ("fixed_window", "FixedWindow"),
+        ("sliding_window", "SlidingWindow"),
+    ];
+    variant("Algorithm", &ALGORITHMS, input)
+}
+
+/// One of several words, each of which is a variant of the named type.
+fn variant(of: &'static str, variants: &[(&str, &str)], input: ParseStream<'_>) -> Result<Value> {
+    let what = of.to_lowercase();
+    let words: Vec<&str> = variants.iter().map(|(word, _)| *word).collect();
     let Some(word) = choice(input) else {
-        return constant("order", &words, input);
+        return constant(&what, &words, input);
     };
     Ident::parse_any(input)?;
     let written = word.to_string();
-    let Some((_, variant)) = ORDERS.into_iter().find(|(name, _)| *name == written) else {
-        return Err(unknown("order", &word, &words));
+    let Some((_, variant)) = variants.iter().find(|(name, _)| *name == written) else {
+        return Err(unknown(&what, &word, &words));
     };
-    Ok(Value::Variant("Order", Ident::new(variant, word.span())))
+    Ok(Value::Variant(of, Ident::new(variant, word.span())))
 }
 
 fn end(inside: ParseStream<'_>, example: &str) -> Result<()> {

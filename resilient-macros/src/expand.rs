@@ -8,6 +8,7 @@ use crate::parse::{Datum, Layer, Written};
 use crate::stack::Stack;
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Lifetime, Result, Signature};
 
 /// The module in which everything is that an expansion names.
@@ -337,15 +338,35 @@ impl Expansion<'_> {
         }
     }
 
+    /// The statement that says what a call costs, and the name of what it says. On its own, so that
+    /// nothing which it borrows is held while the call waits.
+    fn cost(&self, index: usize) -> Option<(TokenStream, Ident)> {
+        let expression = self.layers[index].cost.as_ref()?;
+        let cost = local("cost");
+        let span = expression.span().resolved_at(self.site);
+        let private = at(span, self.private);
+        let of = quote_spanned!(span=> #private::core::primitive::u32);
+        let statement = quote_spanned!(self.site=> let #cost: #of = #expression;);
+        Some((statement, cost))
+    }
+
     fn bulkhead(&self, index: usize) -> TokenStream {
         let (block, live, frame) = (self.block_name(index), self.live(index), local("frame"));
         let permit = local("permit");
-        let admitted = self.permit(
-            index,
-            &quote_spanned!(self.site=> #live.admit(&#frame).await),
-        );
+        let (weighs, admission) = match self.cost(index) {
+            Some((weighs, cost)) => (
+                weighs,
+                quote_spanned!(self.site=> #live.admit_weighing(&#frame, #cost).await),
+            ),
+            None => (
+                TokenStream::new(),
+                quote_spanned!(self.site=> #live.admit(&#frame).await),
+            ),
+        };
+        let admitted = self.permit(index, &admission);
         let inner = self.nest(index + 1);
         quote_spanned!(self.site=> #block: {
+            #weighs
             let #permit = #admitted;
             #inner
         })
@@ -355,8 +376,19 @@ impl Expansion<'_> {
         let (private, rejected) = (self.private, local("rejected"));
         let (block, live) = (self.block_name(index), self.live(index));
         let (refuse, inner) = (self.refuse(&block), self.nest(index + 1));
+        let (weighs, admission) = match self.cost(index) {
+            Some((weighs, cost)) => (
+                weighs,
+                quote_spanned!(self.site=> #live.admit_weighing(#cost).await),
+            ),
+            None => (
+                TokenStream::new(),
+                quote_spanned!(self.site=> #live.admit().await),
+            ),
+        };
         quote_spanned!(self.site=> #block: {
-            if let #private::Err(#rejected) = #live.admit().await {
+            #weighs
+            if let #private::Err(#rejected) = #admission {
                 #refuse;
             }
             #inner

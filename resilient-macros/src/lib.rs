@@ -58,7 +58,8 @@ pub fn timeout(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// `#[bulkhead("pricing", 20, queue = 50)]`
 ///
 /// Data: `limit`, which may stand without its key, `queue`, `max_wait`, `order`, `enabled`; see
-/// `BulkheadPolicy`.
+/// `BulkheadPolicy`. Code: `cost` says how many places a call takes, as a `u32`; it is evaluated
+/// once for every entry, and may use the arguments that the body does not move.
 #[proc_macro_attribute]
 pub fn bulkhead(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute("bulkhead", arguments.into(), item.into()).into()
@@ -68,8 +69,9 @@ pub fn bulkhead(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `#[rate_limit(100/s, burst = 20)]`
 ///
-/// Data: `rate`, which may stand without its key, `burst`, `max_wait`, `enabled`; see
-/// `RateLimitPolicy`.
+/// Data: `rate`, which may stand without its key, `burst`, `algorithm`, `max_wait`, `enabled`; see
+/// `RateLimitPolicy`. Code: `cost` says for how many calls one counts, as a `u32`; it is evaluated
+/// once for every entry, and may use the arguments that the body does not move.
 #[proc_macro_attribute]
 pub fn rate_limit(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute("rate_limit", arguments.into(), item.into()).into()

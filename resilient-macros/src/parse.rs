@@ -33,6 +33,8 @@ pub(crate) struct Layer {
     pub(crate) predicates: Vec<(Ident, Expr)>,
     pub(crate) attempt: Option<Ident>,
     pub(crate) idempotency_key: Option<Expr>,
+    /// How many places or tokens a call takes.
+    pub(crate) cost: Option<Expr>,
     pub(crate) answer: Option<Answer>,
     pub(crate) may_fail: bool,
 }
@@ -92,6 +94,7 @@ pub(crate) fn attribute(written: &Written) -> Result<Parsed> {
                 predicates: vec![],
                 attempt: None,
                 idempotency_key: None,
+                cost: None,
                 answer: None,
                 may_fail: false,
             },
@@ -296,10 +299,11 @@ impl Arguments {
             }
             Takes::Expression => {
                 let expression = input.parse()?;
-                if key == "value" {
-                    return self.answer(Answer::Value(expression));
+                match key {
+                    "value" => return self.answer(Answer::Value(expression)),
+                    "cost" => layer.cost = Some(expression),
+                    _ => layer.idempotency_key = Some(expression),
                 }
-                layer.idempotency_key = Some(expression);
             }
             Takes::Predicate => {
                 let expression: Expr = input.parse()?;

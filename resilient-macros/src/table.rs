@@ -28,6 +28,8 @@ pub(crate) enum Takes {
     Jitter,
     /// `fifo`
     Order,
+    /// `sliding_window`
+    Algorithm,
     /// A path or a closure that looks at an outcome.
     Predicate,
     /// A path or a closure that answers instead of the function.
@@ -183,6 +185,7 @@ pub(crate) static ATTRIBUTES: [Attribute; 6] = [
             key("max_wait", Takes::Duration),
             key("order", Takes::Order),
             key("enabled", Takes::Flag),
+            key("cost", Takes::Expression),
         ],
     },
     Attribute {
@@ -193,8 +196,10 @@ pub(crate) static ATTRIBUTES: [Attribute; 6] = [
         keys: &[
             key("rate", Takes::Rate),
             key("burst", Takes::Count),
+            key("algorithm", Takes::Algorithm),
             key("max_wait", Takes::Duration),
             key("enabled", Takes::Flag),
+            key("cost", Takes::Expression),
         ],
     },
     Attribute {

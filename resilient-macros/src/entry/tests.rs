@@ -77,6 +77,20 @@ async fn fetch(&mut self, mut request: Request) -> Result<&mut Page, Error> {
 }
 
 #[test]
+fn a_cost_is_asked_for_once_before_each_entry() {
+    compare(
+        "weighed",
+        r"
+#[rate_limit(100/s, algorithm = sliding_window, cost = batch.len() as u32)]
+#[bulkhead(20, cost = weight(&batch))]
+async fn store(batch: Vec<Row>) -> Result<(), Error> {
+    write(batch).await
+}
+",
+    );
+}
+
+#[test]
 fn what_is_lent_mutably_is_a_parameter_of_the_body() {
     compare(
         "lent_mutably",

@@ -229,6 +229,10 @@ fn choices_are_read_and_corrected() {
     );
     assert_eq!(read(Takes::Order, "lifo").unwrap(), "P::Order::Lifo");
     assert_eq!(
+        read(Takes::Algorithm, "sliding_window").unwrap(),
+        "P::Algorithm::SlidingWindow"
+    );
+    assert_eq!(
         read(Takes::Backoff, "exponental(1s..2s)").unwrap_err(),
         "there is no backoff `exponental`, did you mean `exponential`? the choices are \
          `fixed`, `linear`, `exponential` and `fibonacci`"
@@ -244,6 +248,11 @@ fn choices_are_read_and_corrected() {
     assert_eq!(
         read(Takes::Order, "random").unwrap_err(),
         "there is no order `random`; the choices are `fifo` and `lifo`"
+    );
+    assert_eq!(
+        read(Takes::Algorithm, "leaky_bukcet").unwrap_err(),
+        "there is no algorithm `leaky_bukcet`, did you mean `leaky_bucket`? the choices are \
+         `token_bucket`, `leaky_bucket`, `fixed_window` and `sliding_window`"
     );
 }
 
