@@ -6,16 +6,18 @@
 //! run in order to fill the bucket. The leaky bucket is the same with nothing to save up. Windows
 //! are counted, or remembered call by call, under a lock.
 
+mod settings;
 mod state;
 
-use self::state::{CHANGING, FULL, LONGEST_WAIT, Left, Pace, State, Window};
+pub use self::settings::{Algorithm, RateLimitPolicy};
+use self::settings::{RateLimitSettings, burst_of};
+use self::state::{CHANGING, FULL, LONGEST_WAIT, Pace, State, Window};
 use crate::deadline::current_deadline;
 use crate::error::Rejected;
 use crate::event::emit_rejected;
 use crate::policy::{LivePolicy, LiveSnapshot, Policy, Show};
-use crate::setting::{InvalidSetting, Rate, Value};
+use crate::setting::Rate;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Padded, Tally};
-use crate::table::policy;
 use crate::time::{CAN_PAUSE, Nanos, Timer, nanos, now, sleep_until, start};
 use std::fmt;
 use std::mem::ManuallyDrop;
@@ -25,146 +27,7 @@ use std::time::Duration;
 
 // ---- Policy
 
-/// The longest time that a rate may be written for, in days.
-const MOST_DAYS: u64 = 366;
-const MOST_SECONDS: u64 = MOST_DAYS * 86_400;
-const MOST_BURST: u32 = 1_000_000_000;
-/// How many calls a sliding window remembers at most, in 16 bytes each.
-const MOST_REMEMBERED: u32 = 100_000;
-
-const fn one_at_a_time(rate: Rate) -> bool {
-    rate.count() as u128 <= rate.per().as_nanos()
-}
-
-/// How many calls may begin at once, if nothing else is written.
-fn burst_of(policy: &RateLimitPolicy) -> u32 {
-    let Some(rate) = policy.rate else { return 1 };
-    match policy.algorithm.unwrap_or_default() {
-        Algorithm::TokenBucket => rate.in_a_second().clamp(1, MOST_BURST),
-        Algorithm::LeakyBucket => 1,
-        Algorithm::FixedWindow | Algorithm::SlidingWindow => rate.count(),
-    }
-}
-
-/// What contradicts the algorithm.
-const fn contradiction(policy: &RateLimitPolicy) -> Option<InvalidSetting> {
-    let Some(algorithm) = policy.algorithm else {
-        return None;
-    };
-    if policy.burst.is_some() && !matches!(algorithm, Algorithm::TokenBucket) {
-        return Some(InvalidSetting::new(
-            "burst",
-            "only `token_bucket` has a `burst`: `leaky_bucket` admits one call at a time, and a \
-             window as many as its rate says",
-        ));
-    }
-    if let Some(rate) = policy.rate
-        && matches!(algorithm, Algorithm::SlidingWindow)
-        && rate.count() > MOST_REMEMBERED
-    {
-        return Some(InvalidSetting::new(
-            "rate",
-            "`sliding_window` remembers every call of its window, at most 100 000: take \
-             `token_bucket`, or a shorter period",
-        ));
-    }
-    None
-}
-
-/// How a rate limit reckons.
-///
-/// All of them are exact, in whole nanoseconds; all refuse without taking anything, and say
-/// exactly how long it is until the next turn; and in all of them calls may wait for their turn,
-/// which nobody takes from them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(rename_all = "snake_case")
-)]
-#[non_exhaustive]
-pub enum Algorithm {
-    /// Over any interval of length t at most `burst` + t · `rate` calls: the generic cell rate
-    /// algorithm (ITU-T I.371; ATM Forum Traffic Management 4.0).
-    #[default]
-    TokenBucket,
-    /// One call at a time, at even distances: the next one begins no sooner than 1 / `rate` after
-    /// the one before, and a pause saves nothing up. The leaky bucket as a queue (J. Turner, "New
-    /// Directions in Communications", IEEE Communications Magazine 24, 1986).
-    LeakyBucket,
-    /// As many calls as `rate` says in each of the windows that follow each other from the moment
-    /// at which the limit came into being: what quotas grant. At the border of two windows twice
-    /// as many may come close together.
-    FixedWindow,
-    /// Never more calls than `rate` says in any window of its length, wherever it begins. The last
-    /// calls are remembered one by one (a sliding log), so the rate counts at most 100 000.
-    SlidingWindow,
-}
-
-impl fmt::Display for Algorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::TokenBucket => "token_bucket",
-            Self::LeakyBucket => "leaky_bucket",
-            Self::FixedWindow => "fixed_window",
-            Self::SlidingWindow => "sliding_window",
-        })
-    }
-}
-
-impl From<Algorithm> for Value {
-    fn from(algorithm: Algorithm) -> Self {
-        Self::Text(algorithm.to_string())
-    }
-}
-
-policy! {
-    /// How many calls may begin in how much time, how many of them at once, and how long a call
-    /// may wait for its turn.
-    ///
-    /// Over any interval of length t at most `burst` + t · `rate` calls are admitted, unless another
-    /// [`Algorithm`] is chosen.
-    ///
-    /// ```
-    /// use resilient_core::{Algorithm, Rate, RateLimitPolicy};
-    /// use std::time::Duration;
-    ///
-    /// const SEARCH: RateLimitPolicy = RateLimitPolicy::new()
-    ///     .rate(Rate::new(100, Duration::from_secs(1)))
-    ///     .burst(20)
-    ///     .max_wait(Duration::from_millis(50));
-    /// assert!(SEARCH.invalid().is_none());
-    ///
-    /// let nothing = RateLimitPolicy::new().rate(Rate::new(0, Duration::from_secs(1)));
-    /// assert_eq!(nothing.invalid().unwrap().key(), "rate");
-    /// let contradiction = SEARCH.algorithm(Algorithm::FixedWindow);
-    /// assert_eq!(contradiction.invalid().unwrap().key(), "burst");
-    /// ```
-    RateLimitPolicy, RateLimitSettings, RateLimiter, "rate_limit" => contradiction;
-
-    /// How many calls may begin in how much time: at least 1, in at most 366 days, and at most one
-    /// in a nanosecond.
-    ///
-    /// There is no default: without it every call is let through. The time from one token to the
-    /// next is rounded up to a nanosecond, never down. With [`Algorithm::SlidingWindow`] at most
-    /// 100 000 calls.
-    rate: Rate,
-        rate.count() >= 1, "a rate admits at least one call: `1/s`",
-        !rate.per().is_zero(), "a rate is for a time longer than 0s: `100/s`",
-        rate.per().as_secs() <= MOST_SECONDS, "a rate is for at most 366 days",
-        one_at_a_time(rate), "a rate is at most one call in a nanosecond";
-    /// How many calls may begin at once after a pause, from 1 to 1 000 000 000 (default: as many
-    /// as the rate admits in one second, at least 1).
-    ///
-    /// Only [`Algorithm::TokenBucket`] has one: with another algorithm it is refused.
-    burst: u32 => burst_of,
-        burst >= 1, "`burst` counts from 1: with 0 no call would ever be admitted",
-        burst <= MOST_BURST, "`burst` is at most 1 000 000 000 calls";
-    /// How the limit reckons (default [`Algorithm::TokenBucket`]).
-    algorithm: Algorithm = Algorithm::TokenBucket;
-    /// How long a call may wait for its turn (default 0s: it is refused at once).
-    max_wait: Duration = Duration::ZERO;
-}
+// The table of settings and the algorithms are in `rate_limit/settings.rs`.
 
 // ---- State
 
@@ -698,10 +561,7 @@ impl LivePolicy for RateLimiter {
         let now = now();
         let state = State(hot.state.swap(CHANGING.0, Ordering::AcqRel));
         let state = configured.plausible(state, now);
-        let left: Option<Left> = match configured.window(now) {
-            Some(window) => Some(window.left(now)),
-            None => None,
-        };
+        let left = configured.window(now).map(|window| window.left(now));
         let (means, next) = match (Means::of(written, now), configured.means.take()) {
             (Means::Bucket(to), Some(Means::Bucket(from))) => {
                 let changed = from != to;

@@ -1,3 +1,4 @@
+use super::state::{ADMITTED_AT, WAITING_AT};
 use super::*;
 use crate::time::now;
 use proptest::prelude::*;

@@ -1,6 +1,8 @@
+use super::settings::{MOST_BURST, MOST_REMEMBERED, MOST_SECONDS, one_at_a_time};
 use super::state::LONGEST_BUCKET;
 use super::*;
 use crate::deadline::Deadline;
+use crate::setting::Value;
 use crate::time::NEVER;
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -626,7 +628,7 @@ fn many_threads_never_get_more_than_a_window_has() {
             let threads: Vec<_> = (0..4)
                 .map(|_| scope.spawn(|| (0..5_000).filter(|_| check(&limiter).is_ok()).count()))
                 .collect();
-            let ends = threads.into_iter().map(|thread| thread.join());
+            let ends = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
             ends.map(|end| end.expect("no panic")).sum()
         });
         assert_eq!(admitted, 50);
