@@ -31,7 +31,7 @@ fn inside(name: &str) -> u32 {
     }
 }
 
-#[rate_limit("weights.rows", 100/h, burst = 10, cost = rows.len() as u32)]
+#[rate_limit("weights.rows", 100/h, burst = 10, cost = u32::try_from(rows.len()).unwrap_or(u32::MAX))]
 async fn store(rows: Vec<u8>) -> Result<usize, Rejected> {
     Ok(rows.into_iter().map(usize::from).sum())
 }
@@ -95,9 +95,9 @@ impl Gateway {
     #[timeout(5s)]
     #[retry(3, backoff = fixed(1ms))]
     #[rate_limit("weights.attempts", 100/h, algorithm = fixed_window, cost = one_more())]
-    #[bulkhead("weights.gateway", 5, cost = self.weights.lock().unwrap().len() as u32)]
+    #[bulkhead("weights.gateway", 5, cost = self.weights.lock().expect("no panic").iter().sum())]
     async fn ask(&mut self, question: String) -> Result<u32, Rejected> {
-        self.weights.lock().unwrap().push(1);
+        self.weights.lock().expect("no panic").push(1);
         let inside = inside("weights.gateway");
         if inside < 2 {
             drop(question);
