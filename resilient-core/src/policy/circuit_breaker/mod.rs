@@ -90,10 +90,15 @@ const fn shard(generation: u64, tick: u64) -> u64 {
     COUNTING | (generation & 0x1ff) << 54 | (tick & TICK) << TICK_AT
 }
 
-/// The whole tick of a shard word, seen at `tick`: the nearest one that ends in the same bits.
+/// How many ticks a shard may be ahead of whoever looks at it: its thread read the clock a little
+/// later.
+const AHEAD: u64 = 1 << 20;
+
+/// The whole tick of a shard word that counts, seen at `tick`: the latest one that ends in the same
+/// bits and is not far ahead.
 const fn tick_of(word: u64, tick: u64) -> u64 {
     let back = tick.wrapping_sub(word >> TICK_AT) & TICK;
-    if back <= TICK / 2 {
+    if back <= TICK - AHEAD {
         tick.saturating_sub(back)
     } else {
         tick + (TICK + 1 - back)
@@ -362,15 +367,15 @@ impl CircuitBreaker {
             // The first success of a thread in a new tick comes to the lock, since results that
             // have left the window may make it the one that opens. Its shard moves on with it; if
             // the next success may open it as well, the shards are parked before the lock is left.
-            let moves = index == own && word & !COUNT != fresh;
-            if moves || word & COUNT == COUNT {
+            let moved = index == own && word & !COUNT != fresh || word & COUNT == COUNT;
+            if moved {
                 word = shard.swap(fresh, Ordering::AcqRel);
-                state.quiet_successes((word & COUNT) - *seen, tick_of(word, tick));
-                *seen = 0;
-            } else if word & COUNT != *seen {
-                state.quiet_successes((word & COUNT) - *seen, tick_of(word, tick));
-                *seen = word & COUNT;
             }
+            let more = (word & COUNT) - *seen;
+            if more > 0 {
+                state.quiet_successes(more, tick_of(word, tick));
+            }
+            *seen = if moved { 0 } else { word & COUNT };
         }
     }
 
@@ -387,9 +392,11 @@ impl CircuitBreaker {
             let word = slot.0.shard.swap(fresh, Ordering::AcqRel);
             // What was counted since the shards were collected.
             let more = (word & COUNT) - *seen;
-            locked
-                .state
-                .successes(generation, more, tick_of(word, tick), now, random);
+            // A parked shard has counted nothing, and its tick means nothing.
+            if more > 0 {
+                let tick = tick_of(word, tick);
+                locked.state.successes(generation, more, tick, now, random);
+            }
             *seen = 0;
         }
         locked.parked = !count;

@@ -601,3 +601,72 @@ fn a_window_among_threads_holds_every_result() {
         assert_eq!(window.failures, THREADS * CALLS / 10);
     }
 }
+
+#[test]
+fn a_window_of_any_length_opens_the_breaker_when_it_is_made_and_when_it_is_changed() {
+    let lengths = (0..27)
+        .map(|power| Duration::from_millis(1 << power))
+        .chain((1..=60).map(Duration::from_secs));
+    for length in lengths {
+        let timed = policy().failure_threshold(5).window_time(length);
+        let changed = breaker(policy());
+        changed.reconfigure(&timed);
+        for breaker in [breaker(timed), changed] {
+            for _ in 0..5 {
+                // At the most five of a window that may be short: it can open, not close again.
+                let _ = call(&breaker, Verdict::Failure);
+            }
+            let snapshot = breaker.snapshot();
+            let expected = (snapshot.counts.opened, snapshot.counts.failure);
+            assert!(
+                expected == (1, 5) || length < Duration::from_millis(100),
+                "{length:?}: {snapshot:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn quick_successes_are_in_the_window_whatever_the_clock_says() {
+    let lengths = [1, 1_000, 18_000, 30_000, 34_000, 3_600_000].map(Duration::from_millis);
+    let origins = (0..63).flat_map(|power| [(1 << power) + (1 << 62), (2 << power) - 1]);
+    for (length, now) in lengths
+        .into_iter()
+        .flat_map(|length| origins.clone().map(move |now| (length, now)))
+    {
+        let now = now.max(1 << 50);
+        let breaker = breaker(policy().failure_threshold(9).window_time(length));
+        // The clock of this test: what was made by the real one is a time long past.
+        breaker.locked(now, |locked| {
+            let by_hand = Override::because("another clock");
+            locked.state.reset(by_hand, now);
+        });
+        let generation = breaker.head.0.control.load(Ordering::Relaxed) >> GENERATION;
+        let shift = breaker.head.0.control.load(Ordering::Relaxed) >> SHIFT & 0xff;
+        for _ in 0..3 {
+            assert!(
+                breaker.count(shard(generation, now >> shift)),
+                "{length:?} {now}"
+            );
+        }
+        breaker.locked(now, |locked| {
+            locked
+                .state
+                .settle(generation, 0, Outcome::Failure, false, now, 0);
+        });
+        let counts = breaker.locked(now, |locked| {
+            locked.state.window().map(Window::counts).expect("a window")
+        });
+        assert_eq!((counts.calls, counts.failures), (4, 1), "{length:?} {now}");
+    }
+}
+
+#[test]
+fn a_tick_is_found_again_behind_and_a_little_ahead() {
+    for tick in [(1 << 33) + 5, 1 << 34, (1 << 34) + 5, 1 << 50] {
+        for seen in [tick - 1000, tick, tick + 1000] {
+            assert_eq!(tick_of(shard(1, seen), tick), seen);
+        }
+        assert_eq!(tick_of(shard(1, tick - (1 << 33)), tick), tick - (1 << 33));
+    }
+}
