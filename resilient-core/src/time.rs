@@ -4,7 +4,9 @@
 //! `test-util`, so that a test may pause time, the clock is tokio's and paused time moves all of
 //! it; everywhere else it is the processor's own counter, which costs half as much to read.
 
+use std::pin::Pin;
 use std::sync::OnceLock;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// Nanoseconds since the origin of the clock, or a length of time in nanoseconds.
@@ -156,6 +158,16 @@ pub(crate) type Timer = tokio::time::Sleep;
 /// If there is no tokio runtime with its timer enabled.
 pub(crate) fn sleep_until(at: Nanos) -> Timer {
     tokio::time::sleep_until(instant(at))
+}
+
+/// Polls a timer also where its task has used up what tokio lets it do in one go.
+///
+/// A body that is always busy leaves nothing of that for the timer which should cut it off.
+pub(crate) fn poll_unconstrained(
+    timer: Pin<&mut tokio::time::Sleep>,
+    context: &mut Context<'_>,
+) -> Poll<()> {
+    Pin::new(&mut tokio::task::unconstrained(timer)).poll(context)
 }
 
 #[cfg(test)]
