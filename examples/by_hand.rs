@@ -44,6 +44,7 @@ async fn call<F: Future<Output = Answer>>(work: impl Fn() -> F) -> Inside<u32, &
                         Some(delay) => delay,
                     }
                 };
+                frame.wait();
                 delay.await;
             };
             permit.settle(Judge::<Answer>::new().verdict(&outcome));

@@ -59,6 +59,22 @@ async fn a_panic_is_a_failure_that_reaches_the_caller_is_not_retried_and_holds_n
     assert_eq!(breaker.state(), CircuitBreakerState::Open);
 }
 
+#[circuit_breaker("life.predicate", failure_threshold = 1)]
+#[retry(2, backoff = fixed(0s), when = |_| panic!("the predicate panics"))]
+#[bulkhead("life.predicate", 1)]
+async fn judged_by_a_predicate_that_panics() -> Answer {
+    Err(Error::Failed)
+}
+
+#[tokio::test]
+async fn a_predicate_that_panics_is_a_failure_and_wedges_nothing() {
+    let mut call = pin!(judged_by_a_predicate_that_panics());
+    let caught = std::panic::catch_unwind(AssertUnwindSafe(|| poll_once(call.as_mut())));
+    assert!(caught.is_err());
+    assert_eq!(inside("life.predicate"), 0);
+    assert_eq!(state("life.predicate"), CircuitBreakerState::Open);
+}
+
 #[circuit_breaker("life.foreign", failure_threshold = 1)]
 async fn hangs_in_a_breaker() -> Answer {
     std::future::pending().await

@@ -15,6 +15,9 @@ const BODY: u8 = 1;
 /// nothing else can drop a permit in the middle of its own call's poll.
 const POLLING: u8 = 2;
 
+/// The body has answered, and predicates decide in the same poll what comes of it.
+const ANSWERED: u8 = 3;
+
 thread_local! {
     static CUTTING: Cell<bool> = const { Cell::new(false) };
 }
@@ -64,10 +67,18 @@ impl Frame {
         Running { body, frame: self }
     }
 
+    /// Says that the call waits again: between two attempts, after the body has answered.
+    #[inline]
+    pub fn wait(&self) {
+        self.phase.store(WAITING, Ordering::Relaxed);
+    }
+
     /// How a call ended whose permit is being dropped unsettled.
     pub(crate) fn ending(&self) -> Outcome {
         match self.phase.load(Ordering::Relaxed) {
             POLLING => Outcome::Failure,
+            // A predicate panicked.
+            ANSWERED if std::thread::panicking() => Outcome::Failure,
             BODY if CUTTING.get() => Outcome::Failure,
             _ => Outcome::Abandoned,
         }
@@ -101,7 +112,7 @@ impl<F: Future> Future for Running<'_, F> {
         phase.store(POLLING, Ordering::Relaxed);
         let polled = this.body.poll(context);
         phase.store(
-            if polled.is_ready() { WAITING } else { BODY },
+            if polled.is_ready() { ANSWERED } else { BODY },
             Ordering::Relaxed,
         );
         polled
@@ -160,10 +171,36 @@ mod tests {
     }
 
     #[test]
-    fn a_call_is_waiting_again_after_its_body_has_answered() {
+    fn a_call_is_not_in_its_body_any_more_after_that_has_answered() {
         let frame = Frame::new();
         assert!(poll_once(pin!(frame.run(ready(())))).is_ready());
         cut(|| assert_eq!(frame.ending(), Outcome::Abandoned));
+        frame.wait();
+        cut(|| assert_eq!(frame.ending(), Outcome::Abandoned));
+    }
+
+    #[test]
+    fn a_panic_in_the_poll_in_which_the_body_answered_is_a_failure_and_a_later_one_is_not() {
+        struct Look<'a>(&'a Frame, &'a Cell<Option<Outcome>>);
+        impl Drop for Look<'_> {
+            fn drop(&mut self) {
+                self.1.set(Some(self.0.ending()));
+            }
+        }
+        let (frame, ending) = (Frame::new(), Cell::new(None));
+        let panic_with_a_permit = || {
+            let panicked = catch_unwind(AssertUnwindSafe(|| {
+                let _permit = Look(&frame, &ending);
+                panic!("a predicate, or somebody else");
+            }));
+            assert!(panicked.is_err());
+        };
+        assert!(poll_once(pin!(frame.run(ready(())))).is_ready());
+        panic_with_a_permit();
+        assert_eq!(ending.get(), Some(Outcome::Failure));
+        frame.wait();
+        panic_with_a_permit();
+        assert_eq!(ending.get(), Some(Outcome::Abandoned));
     }
 
     #[test]

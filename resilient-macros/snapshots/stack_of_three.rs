@@ -118,6 +118,7 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
                         __resilient::None => break __resilient_outcome,
                     }
                 };
+                __resilient_frame.wait();
                 __resilient_delay.await;
             }
         };

@@ -305,6 +305,10 @@ impl Expansion<'_> {
         });
         let inner = self.nest(index + 1);
         let verdict = self.verdict(layer, &quote_spanned!(self.site=> &#outcome));
+        let waits = self.needs_frame().then(|| {
+            let frame = local("frame");
+            quote_spanned!(self.site=> #frame.wait();)
+        });
         quote_spanned!(self.site=> {
             #key
             let mut #retry = #live.begin();
@@ -316,6 +320,7 @@ impl Expansion<'_> {
                         #private::None => break #outcome,
                     }
                 };
+                #waits
                 #delay.await;
             }
         })
