@@ -288,6 +288,44 @@ async fn contradictions_and_undefined_names_are_found_and_harm_nobody() {
     assert!(line.contains("undefined"), "{line}");
 }
 
+#[allow(dead_code, reason = "listed, never called")]
+#[bulkhead("registry.idle", 3, max_wait = 1s)]
+#[circuit_breaker("registry.idle", failure_threshold = 3, min_calls = 2)]
+async fn idle_settings() -> Answer {
+    Ok(1)
+}
+
+#[allow(dead_code, reason = "listed, never called")]
+#[bulkhead("registry.busy", 3, queue = 1, max_wait = 1s)]
+#[circuit_breaker("registry.busy", failure_rate = 50%, min_calls = 2)]
+async fn busy_settings() -> Answer {
+    Ok(1)
+}
+
+#[test]
+fn settings_that_mean_nothing_where_they_stand_are_found() {
+    let texts: Vec<_> = registry()
+        .validate()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let found: Vec<_> = texts
+        .iter()
+        .filter(|text| text.contains("registry.idle"))
+        .collect();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].starts_with("bulkhead `registry.idle`: `max_wait` means nothing without `queue`")
+    );
+    assert!(
+        found[1].starts_with("circuit_breaker `registry.idle`: `min_calls` means nothing without")
+    );
+    assert!(
+        !texts.iter().any(|text| text.contains("registry.busy")),
+        "{texts:?}"
+    );
+}
+
 #[allow(dead_code, reason = "explained, never called")]
 #[timeout("registry.total", 5s)]
 #[circuit_breaker("registry.explained", failure_threshold = 3)]

@@ -41,7 +41,7 @@ impl Registry {
     }
 
     /// Looks for what is probably a mistake: names that nobody has defined, attributes that
-    /// contradict each other, and stacks whose retries do not fit into their timeout.
+    /// contradict each other, settings that mean nothing where they stand, and stacks whose retries do not fit into their timeout.
     ///
     /// Empty if there is nothing to say. Worth an assertion in a test of every service.
     pub fn validate(&self) -> Vec<Finding> {
@@ -63,6 +63,13 @@ impl Registry {
                     invalid,
                 });
             }
+            let idle = without_effect(entry).into_iter();
+            findings.extend(idle.map(|(key, without)| Finding::HasNoEffect {
+                kind,
+                policy,
+                key,
+                without,
+            }));
             let conflicts = entry.conflicts().into_iter();
             findings.extend(conflicts.map(|conflict| Finding::Conflict {
                 kind,
@@ -202,6 +209,35 @@ impl CallSiteSnapshot {
     }
 }
 
+/// Settings that mean something only beside another one, of which any will do.
+const BESIDE: [(&str, &str, &[&str]); 4] = [
+    ("bulkhead", "max_wait", &["queue"]),
+    ("bulkhead", "order", &["queue"]),
+    ("circuit_breaker", "slow_call_rate", &["slow_call"]),
+    (
+        "circuit_breaker",
+        "min_calls",
+        &["failure_rate", "slow_call"],
+    ),
+];
+
+/// The settings that somebody wrote and that mean nothing, each with what is missing beside it.
+fn without_effect(entry: &'static dyn AnyEntry) -> Vec<(&'static str, &'static str)> {
+    let settings = entry.settings();
+    let find = |key: &str| settings.iter().find(|setting| setting.key == key);
+    let is_written = |key: &str| find(key).is_some_and(|found| found.source != Source::Default);
+    let is_there = |key: &&str| {
+        find(key).is_some_and(|found| !matches!(found.value, None | Some(Value::Count(0))))
+    };
+    BESIDE
+        .iter()
+        .filter(|(kind, key, beside)| {
+            *kind == entry.kind().as_str() && is_written(key) && !beside.iter().any(is_there)
+        })
+        .filter_map(|(_, key, beside)| Some((*key, *beside.first()?)))
+        .collect()
+}
+
 /// What is probably a mistake.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(
@@ -229,6 +265,17 @@ pub enum Finding {
         policy: &'static str,
         /// The setting, and what is allowed.
         invalid: InvalidSetting,
+    },
+    /// A setting is written that means something only beside another one.
+    HasNoEffect {
+        /// The kind of the policy.
+        kind: Kind,
+        /// Its name.
+        policy: &'static str,
+        /// The setting that is written.
+        key: &'static str,
+        /// The setting that is missing.
+        without: &'static str,
     },
     /// Attributes write different values for one setting under one name.
     Conflict {
@@ -270,6 +317,16 @@ impl fmt::Display for Finding {
             } => write!(
                 f,
                 "{kind} `{policy}`: what is written in several places contradicts itself: {invalid}"
+            ),
+            Self::HasNoEffect {
+                kind,
+                policy,
+                key,
+                without,
+            } => write!(
+                f,
+                "{kind} `{policy}`: `{key}` means nothing without `{without}`: write that too, or \
+                 take `{key}` away"
             ),
             Self::Conflict {
                 kind,

@@ -128,6 +128,19 @@ impl Stack {
             }
         }
         for (index, layer) in self.layers.iter().enumerate() {
+            let is_value = matches!(layer.answer, Some(Answer::Value(_)));
+            let below_another = self.layers[..index]
+                .iter()
+                .any(|outer| outer.is("fallback"));
+            if is_value && layer.always_answers() && below_another {
+                mistakes.add(Error::new(
+                    layer.span,
+                    "this fallback always has its answer, so the `fallback` above it is never \
+                     asked: the lowest one is tried first, so swap them",
+                ));
+            }
+        }
+        for (index, layer) in self.layers.iter().enumerate() {
             let outer = self.layers[..index]
                 .iter()
                 .rev()
