@@ -1,9 +1,13 @@
 //! The small pieces that an expanded attribute is put together with. Not for use by hand.
 
+use crate::class::RetryHint;
 use crate::error::Rejected;
 use crate::outcome::{Failure, Fallible, FromRejected, Inside};
+use crate::policy::RetryPolicy;
 use std::future::{Ready, ready};
 
+pub use crate::__resilient_diagnose as diagnose;
+pub use crate::ladder::{ByClass, BySource, Seen};
 pub use crate::site::{Binding, CallSite, Layer};
 pub use core;
 pub use core::option::Option::{None, Some};
@@ -109,6 +113,11 @@ pub fn error_unrejected<R: Fallible>(failure: Failure<R::Error>) -> R::Error {
         Failure::Error(error) => error,
         Failure::Rejected(rejected) => unreachable!("no policy of this stack refuses: {rejected}"),
     }
+}
+
+/// The settings of a retry as the hint of an error.
+pub const fn hint(policy: &RetryPolicy) -> RetryHint {
+    policy.hint()
 }
 
 /// What a fallback gave, be it the answer or a future of it.

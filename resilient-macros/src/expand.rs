@@ -246,7 +246,14 @@ impl Expansion<'_> {
             let key = Ident::new(&key.to_string(), key.span().resolved_at(self.site));
             quote!(.#key(#test))
         });
-        quote_spanned!(self.site=> #judge #(#tests)* .verdict(#outcome))
+        if self.stack.infallible {
+            return quote_spanned!(self.site=> #judge #(#tests)* .verdict(#outcome));
+        }
+        // The outcome comes first, and tells the closure the type of its error.
+        let private = self.private;
+        quote_spanned!(self.site=>
+            #judge #(#tests)* .verdict_with(#outcome, #private::diagnose!())
+        )
     }
 
     /// Leaves the block of a layer with a refusal.

@@ -38,8 +38,12 @@ impl CircuitBreakerPermit<'_> {
         }
         let (breaker, stamp) = (self.breaker, self.stamp);
         match verdict {
-            Verdict::Success | Verdict::NoFailure => breaker.succeed(generation, stamp),
-            Verdict::Failure => breaker.settle(generation, stamp, Outcome::Failure),
+            Verdict::Success | Verdict::NoFailure | Verdict::Permanent => {
+                breaker.succeed(generation, stamp);
+            }
+            Verdict::Failure | Verdict::Advised { .. } => {
+                breaker.settle(generation, stamp, Outcome::Failure);
+            }
             Verdict::Ignored => breaker.settle(generation, stamp, Outcome::Ignored),
             Verdict::Rejected { rejected, .. } => {
                 breaker.settle_rejected(generation, stamp, rejected);
