@@ -98,8 +98,8 @@ macro_rules! __resilient_diagnose {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::__private::diagnose;
     use crate::class::{Class, RetryHint};
-    use crate::expansion::diagnose;
     use std::io;
 
     const REFUSED: Rejected = Rejected::bulkhead_full("x");

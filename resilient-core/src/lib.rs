@@ -50,5 +50,6 @@ pub use site::registry;
 /// What expanded attributes call, through the facade. It may change with every version.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::__resilient_diagnose as diagnose;
     pub use crate::expansion::*;
 }
