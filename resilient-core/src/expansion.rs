@@ -115,7 +115,7 @@ pub fn error_unrejected<R: Fallible>(failure: Failure<R::Error>) -> R::Error {
 }
 
 /// The settings of a retry as the hint of an error.
-pub const fn hint(policy: &RetryPolicy) -> RetryHint {
+pub const fn hint(policy: RetryPolicy) -> RetryHint {
     policy.hint()
 }
 

@@ -52,7 +52,7 @@ const _: () = {
             match self {
                 Self::Silent { .. } => {
                     const HINT: __resilient::RetryHint = __resilient::hint(
-                        &__resilient::RetryPolicy::checked(
+                        __resilient::RetryPolicy::checked(
                             __resilient::RetryPolicy::jitter(
                                 __resilient::RetryPolicy::checked(
                                     __resilient::RetryPolicy::backoff(
@@ -76,7 +76,7 @@ const _: () = {
                 }
                 Self::Quota { .. } => {
                     const HINT: __resilient::RetryHint = __resilient::hint(
-                        &__resilient::RetryPolicy::checked(
+                        __resilient::RetryPolicy::checked(
                             __resilient::RetryPolicy::attempts(
                                 __resilient::RetryPolicy::new(),
                                 10,

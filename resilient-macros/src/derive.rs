@@ -585,7 +585,7 @@ impl Derived<'_> {
             });
             (!case.hints.is_empty()).then(|| {
                 quote_spanned!(site=> #path { .. } => {
-                    const HINT: #private::RetryHint = #private::hint(&#policy);
+                    const HINT: #private::RetryHint = #private::hint(#policy);
                     #private::Some(HINT)
                 })
             })
