@@ -201,7 +201,7 @@ impl Classify for Rejected {
             Self::CircuitOpen(_) | Self::RateLimited(_) => Class::Throttled {
                 retry_after: self.retry_after(),
             },
-            Self::ForcedOpen(_) | Self::NoTimeLeft(_) => Class::Permanent,
+            Self::ForcedOpen(_) | Self::NoTimeLeft(_) | Self::TooCostly(_) => Class::Permanent,
         }
     }
 
