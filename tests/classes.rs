@@ -179,6 +179,22 @@ async fn a_breaker_counts_what_the_callee_is_to_blame_for() {
     );
 }
 
+#[circuit_breaker("classes.obedient", obey_retry_after = true)]
+async fn obedient(error: GatewayError) -> Result<(), GatewayError> {
+    Err(error)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_breaker_that_obeys_is_open_for_as_long_as_a_throttled_answer_asks() {
+    for error in [limited(None), Other, NotFound, limited(Some(400))] {
+        assert_eq!(obedient(error).await, Err(error));
+    }
+    let refused = Rejected::circuit_open("classes.obedient", Duration::from_millis(400));
+    assert_eq!(obedient(Other).await, Err(refused.into()));
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    assert_eq!(obedient(NotFound).await, Err(NotFound), "a probe");
+}
+
 #[fallback(value = 7)]
 async fn answered(error: GatewayError) -> Result<u32, GatewayError> {
     Err(error)

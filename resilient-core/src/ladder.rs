@@ -174,10 +174,8 @@ mod tests {
             source,
         };
         assert_eq!(diagnose!(&borrows), FOUND);
-        fn boxed(error: &Box<dyn Error + '_>) -> Diagnosis {
-            diagnose!(error)
-        }
-        assert_eq!(boxed(&(Box::new(borrows) as Box<dyn Error + '_>)), FOUND);
+        let boxed: Box<dyn Error + '_> = Box::new(borrows);
+        assert_eq!(diagnose!(&boxed), FOUND);
     }
 
     #[test]

@@ -22,8 +22,8 @@ use proc_macro::TokenStream;
 ///
 /// Data: `failure_threshold` or `failure_rate`, `window`, `window_time`, `min_calls`, `slow_call`,
 /// `slow_call_rate`, `open_for`, `open_backoff`, `open_jitter`, `half_open_calls`,
-/// `success_threshold`, `half_open_for`, `ramp`, `count_rejections`, `enabled`; see
-/// `CircuitBreakerPolicy`. Code: `when` and `unless` look at an error, `when_ok` at a value.
+/// `success_threshold`, `half_open_for`, `ramp`, `count_rejections`, `obey_retry_after`, `enabled`;
+/// see `CircuitBreakerPolicy`. Code: `when` and `unless` look at an error, `when_ok` at a value.
 #[proc_macro_attribute]
 pub fn circuit_breaker(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute("circuit_breaker", arguments.into(), item.into()).into()

@@ -11,7 +11,7 @@ fn derived(source: &str) -> String {
 
 #[test]
 fn an_enum_of_every_class_reads_as_if_written_by_hand() {
-    let source = r#"
+    let source = r"
 #[derive(Debug, thiserror::Error, Classify)]
 enum PriceError {
     #[class(transient, attempts = 5, backoff = exponential(100ms..5s), jitter = full)]
@@ -30,7 +30,7 @@ enum PriceError {
     Rejected(#[from] Rejected),
     Other,
 }
-"#;
+";
     let actual = format!("{}\n\n// becomes\n\n{}", source.trim(), derived(source));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots/derived.rs");
     if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
