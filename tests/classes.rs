@@ -223,7 +223,7 @@ macro_rules! nested {
             #[retry(3, backoff = fixed(0s), when = |_| true)]
             async fn outer(runs: &AtomicU32) -> Result<(), $error> {
                 runs.fetch_add(1, Ordering::Relaxed);
-                Ok(inner().await?)
+                inner().await
             }
 
             #[circuit_breaker(failure_threshold = 1)]
@@ -471,7 +471,7 @@ enum Mostly {
     Numbered(&'static str, Duration),
     #[class(throttled, retry_after = Self::wait)]
     Function(u64),
-    #[class(throttled, retry_after = |error| error.wait())]
+    #[class(throttled, retry_after = |error| error.wait().map(|wait| wait * 2))]
     Closure(u64),
     #[class(throttled)]
     Busy,
@@ -518,7 +518,7 @@ fn the_derive_says_what_is_written() {
         (Mostly::Never, Class::Permanent),
         (Mostly::Numbered("x", second), throttled(Some(second))),
         (Mostly::Function(1), throttled(Some(second))),
-        (Mostly::Closure(1), throttled(Some(second))),
+        (Mostly::Closure(1), throttled(Some(2 * second))),
         (Mostly::Busy, throttled(None)),
         (
             Mostly::Io {
