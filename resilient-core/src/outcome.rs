@@ -357,23 +357,46 @@ impl<R: Fallible, When, Unless, WhenOk, WhenRejected> Judge<R, When, Unless, Whe
         WhenOk: Predicate<R::Value>,
         WhenRejected: Predicate<Rejected>,
     {
-        let refused = |rejected, when_rejected: WhenRejected| Verdict::Rejected {
-            rejected,
-            when_rejected: when_rejected.test(&rejected),
-        };
         match outcome {
             Ok(value) if self.when_ok.test(value) == Some(true) => Verdict::Failure,
             Ok(_) => Verdict::Success,
-            Err(Failure::Rejected(rejected)) => refused(*rejected, self.when_rejected),
-            Err(Failure::Error(error)) => match diagnose(error) {
-                Diagnosis::Rejected(rejected) => refused(rejected, self.when_rejected),
-                Diagnosis::Failure(..) if self.unless.test(error) == Some(true) => Verdict::Ignored,
-                Diagnosis::Failure(class, hint) => match self.when.test(error) {
-                    Some(false) => Verdict::NoFailure,
-                    when => Verdict::on(class, hint, when),
-                },
-            },
+            Err(_) => failed(
+                outcome,
+                diagnose,
+                self.unless,
+                self.when,
+                self.when_rejected,
+            ),
         }
+    }
+}
+
+/// Apart, so that a call which succeeds pays nothing for what could be asked of its error.
+#[cold]
+#[inline(never)]
+fn failed<T, E>(
+    outcome: &Inside<T, E>,
+    diagnose: impl FnOnce(&E) -> Diagnosis,
+    unless: impl Predicate<E>,
+    when: impl Predicate<E>,
+    when_rejected: impl Predicate<Rejected>,
+) -> Verdict {
+    let refused = |rejected| Verdict::Rejected {
+        rejected,
+        when_rejected: when_rejected.test(&rejected),
+    };
+    let error = match outcome {
+        Ok(_) => return Verdict::Success,
+        Err(Failure::Rejected(rejected)) => return refused(*rejected),
+        Err(Failure::Error(error)) => error,
+    };
+    match diagnose(error) {
+        Diagnosis::Rejected(rejected) => refused(rejected),
+        Diagnosis::Failure(..) if unless.test(error) == Some(true) => Verdict::Ignored,
+        Diagnosis::Failure(class, hint) => match when.test(error) {
+            Some(false) => Verdict::NoFailure,
+            when => Verdict::on(class, hint, when),
+        },
     }
 }
 

@@ -436,10 +436,12 @@ impl RetryCall<'_> {
     #[inline]
     #[must_use = "the delay before the next attempt wants to be awaited"]
     pub fn decide(&mut self, verdict: Verdict) -> Option<Delay> {
-        if matches!(verdict, Verdict::Success) && self.state.number() == 1 {
-            return None;
+        // Each on its own way: a call that succeeds need not have its verdict in memory.
+        match verdict {
+            Verdict::Success if self.state.number() == 1 => None,
+            Verdict::Success => self.reconsider(Verdict::Success),
+            verdict => self.reconsider(verdict),
         }
-        self.reconsider(verdict)
     }
 
     #[cold]

@@ -38,6 +38,15 @@ impl CircuitBreakerPermit<'_> {
         if generation == RELEASED {
             return;
         }
+        match verdict {
+            Verdict::Success => self.breaker.succeed(generation, self.stamp),
+            verdict => self.settle_otherwise(generation, verdict),
+        }
+    }
+
+    /// Apart, so that a call which succeeds need not have its verdict in memory.
+    #[inline(never)]
+    fn settle_otherwise(&self, generation: u64, verdict: Verdict) {
         let (breaker, stamp) = (self.breaker, self.stamp);
         match verdict {
             Verdict::Success | Verdict::NoFailure | Verdict::Permanent => {
