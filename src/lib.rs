@@ -77,6 +77,7 @@ pub use resilient_core::*;
 // The pages link to each other as files, for readers of the repository. Of two definitions of a link the
 // first one holds, so in rustdoc they link to the attributes.
 /// [rate limit]: macro@rate_limit
+pub use resilient_macros::Classify;
 #[doc = include_str!("../docs/bulkhead.md")]
 pub use resilient_macros::bulkhead;
 #[doc = include_str!("../docs/circuit_breaker.md")]

@@ -24,7 +24,7 @@
     reason = "the shapes are made for the attributes and mean nothing by themselves"
 )]
 
-use resilient::{Rejected, fallback, resilient, retry, timeout};
+use resilient::{Classify, Rejected, fallback, resilient, retry, timeout};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt::{self, Display};
@@ -33,9 +33,10 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error, Classify)]
 enum Error {
     #[error("failed {0}")]
+    #[class(transient, jitter = full)]
     Failed(u32),
     #[error(transparent)]
     Rejected(#[from] Rejected),

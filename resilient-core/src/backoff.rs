@@ -25,8 +25,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Backoff {
     growth: Growth,
-    base: Duration,
-    max: Duration,
+    base: Nanos,
+    max: Nanos,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,8 +47,8 @@ impl Backoff {
     pub const fn fixed(delay: Duration) -> Self {
         Self {
             growth: Growth::Fixed,
-            base: delay,
-            max: delay,
+            base: nanos(delay),
+            max: nanos(delay),
         }
     }
 
@@ -57,8 +57,8 @@ impl Backoff {
     pub const fn linear(base: Duration, max: Duration) -> Self {
         Self {
             growth: Growth::Linear,
-            base,
-            max,
+            base: nanos(base),
+            max: nanos(max),
         }
     }
 
@@ -69,8 +69,8 @@ impl Backoff {
     pub const fn exponential(base: Duration, max: Duration) -> Self {
         Self {
             growth: Growth::Exponential,
-            base,
-            max,
+            base: nanos(base),
+            max: nanos(max),
         }
     }
 
@@ -79,19 +79,19 @@ impl Backoff {
     pub const fn fibonacci(base: Duration, max: Duration) -> Self {
         Self {
             growth: Growth::Fibonacci,
-            base,
-            max,
+            base: nanos(base),
+            max: nanos(max),
         }
     }
 
     /// True if the delays have something to grow from.
     pub(crate) const fn can_grow(self) -> bool {
-        matches!(self.growth, Growth::Fixed) || !self.base.is_zero()
+        matches!(self.growth, Growth::Fixed) || self.base != 0
     }
 
     /// True if the cap is not below the first delay.
     pub(crate) const fn is_ascending(self) -> bool {
-        self.base.as_nanos() <= self.max.as_nanos()
+        self.base <= self.max
     }
 
     pub(crate) const fn is_exponential(self) -> bool {
@@ -100,12 +100,12 @@ impl Backoff {
 
     /// The longest delay before jitter.
     pub(crate) const fn cap(self) -> Nanos {
-        nanos(self.max)
+        self.max
     }
 
     /// The delay before the retry with this number, from 1, without jitter.
     fn delay(self, factor: f64, retry: u32) -> Nanos {
-        let (base, cap) = (nanos(self.base), self.cap());
+        let (base, cap) = (self.base, self.max);
         let grown = match self.growth {
             Growth::Fixed => base,
             Growth::Linear => base.saturating_mul(retry.into()),
@@ -140,15 +140,20 @@ fn fibonacci(base: Nanos, cap: Nanos, retry: u32) -> Nanos {
     delay
 }
 
+/// A delay as it is written.
+const fn span(delay: Nanos) -> Span {
+    Span(Duration::from_nanos(delay))
+}
+
 impl fmt::Display for Backoff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = match self.growth {
-            Growth::Fixed => return f.pad(&format!("fixed({})", Span(self.base))),
+            Growth::Fixed => return f.pad(&format!("fixed({})", span(self.base))),
             Growth::Linear => "linear",
             Growth::Exponential => "exponential",
             Growth::Fibonacci => "fibonacci",
         };
-        f.pad(&format!("{name}({}..{})", Span(self.base), Span(self.max)))
+        f.pad(&format!("{name}({}..{})", span(self.base), span(self.max)))
     }
 }
 
@@ -292,7 +297,7 @@ impl Delays {
             Spread::Full => (0, delay),
             Spread::Equal => (delay / 2, delay),
             Spread::Decorrelated => {
-                let base = nanos(backoff.base);
+                let base = backoff.base;
                 (base, self.previous.max(base).saturating_mul(3))
             }
             Spread::Proportional(share) => around(delay, share),
@@ -571,7 +576,7 @@ mod tests {
             backoff in backoffs(), factor in 1.0..10.0_f64, retry in 1..20_000_u32,
         ) {
             let delay = backoff.delay(factor, retry);
-            prop_assert!(nanos(backoff.base) <= delay && delay <= backoff.cap());
+            prop_assert!(backoff.base <= delay && delay <= backoff.cap());
             prop_assert!(delay <= backoff.delay(factor, retry + 1));
         }
 
@@ -583,7 +588,7 @@ mod tests {
             let at = Delays { drawn, previous: 0 };
             let delay = backoff.delay(2.0, drawn + 1);
             let draw = |jitter| { let mut at = at; at.next(backoff, 2.0, jitter, random) };
-            let cap = if backoff == Backoff::fixed(backoff.base) { u64::MAX } else { backoff.cap() };
+            let cap = if matches!(backoff.growth, Growth::Fixed) { u64::MAX } else { backoff.cap() };
             let part = part(delay, share);
             prop_assert_eq!(draw(Jitter::none()), delay);
             prop_assert!(draw(Jitter::full()) <= delay);

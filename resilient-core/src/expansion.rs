@@ -1,9 +1,12 @@
 //! The small pieces that an expanded attribute is put together with. Not for use by hand.
 
+use crate::class::{Class, Classify, RetryHint};
 use crate::error::Rejected;
 use crate::outcome::{Failure, Fallible, FromRejected, Inside};
+use crate::policy::RetryPolicy;
 use std::future::{Ready, ready};
 
+pub use crate::ladder::{ByClass, BySource, Seen};
 pub use crate::site::{Binding, CallSite, Layer};
 pub use core;
 pub use core::option::Option::{None, Some};
@@ -109,6 +112,43 @@ pub fn error_unrejected<R: Fallible>(failure: Failure<R::Error>) -> R::Error {
         Failure::Error(error) => error,
         Failure::Rejected(rejected) => unreachable!("no policy of this stack refuses: {rejected}"),
     }
+}
+
+/// The settings of a retry as the hint of an error.
+pub const fn hint(policy: RetryPolicy) -> RetryHint {
+    policy.hint()
+}
+
+/// The class of an error that is a refusal.
+pub fn class_of_refusal(error: &impl Classify) -> Class {
+    error.rejected().map_or(Class::Transient, Classify::class)
+}
+
+/// For how long an error wants its callee to be left alone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no time to wait",
+    label = "`retry_after` is a `Duration` or an `Option<Duration>`"
+)]
+pub trait RetryAfter {
+    /// How long, if it says so.
+    fn retry_after(&self) -> Option<Duration>;
+}
+
+impl RetryAfter for Duration {
+    fn retry_after(&self) -> Option<Duration> {
+        Some(*self)
+    }
+}
+
+impl RetryAfter for Option<Duration> {
+    fn retry_after(&self) -> Option<Duration> {
+        *self
+    }
+}
+
+/// For how long `error` wants its callee to be left alone, as `wait` says.
+pub fn retry_after<E, W: RetryAfter>(error: &E, wait: impl FnOnce(&E) -> W) -> Option<Duration> {
+    wait(error).retry_after()
 }
 
 /// What a fallback gave, be it the answer or a future of it.

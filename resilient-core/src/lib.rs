@@ -5,12 +5,14 @@
 //! [`registry`] around the work, and a [`Judge`] for what their outcomes mean.
 
 mod backoff;
+mod class;
 mod deadline;
 mod error;
 mod event;
 mod expansion;
 mod frame;
 mod inspect;
+mod ladder;
 mod outcome;
 mod policy;
 mod registry;
@@ -22,6 +24,7 @@ mod time;
 mod window;
 
 pub use backoff::{Backoff, Jitter};
+pub use class::{Class, Classify, Diagnosis, RetryHint};
 pub use deadline::{WithDeadline, deadline, inherit, time_left, with_deadline};
 pub use error::{Reason, Rejected};
 pub use event::{EVENT_CAPACITY, Event, Events, What};
@@ -47,5 +50,6 @@ pub use site::registry;
 /// What expanded attributes call, through the facade. It may change with every version.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::__resilient_diagnose as diagnose;
     pub use crate::expansion::*;
 }

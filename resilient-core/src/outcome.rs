@@ -1,7 +1,9 @@
 //! How a call ended, and what the user's predicates make of it.
 
+use crate::class::{Class, Diagnosis, RetryHint};
 use crate::error::Rejected;
 use std::marker::PhantomData;
+use std::time::Duration;
 
 /// What one call says about whom it called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -102,9 +104,18 @@ pub enum Verdict {
     Success,
     /// A failure: an error, or an answer that `when_ok` takes for one.
     Failure,
+    /// A failure whose error says how to try again.
+    Advised {
+        /// Not before this time has passed.
+        retry_after: Option<Duration>,
+        /// How often, and with which delays.
+        hint: RetryHint,
+    },
     /// An error that is none of this policy's business: `when` is given and says no.
     NoFailure,
-    /// An error which says nothing about the callee: `unless` says so.
+    /// An error that would be the same again: its class says so.
+    Permanent,
+    /// An error which says nothing about the callee: `unless` or its class says so.
     Ignored,
     /// A policy further in refused the call or cut it off.
     Rejected {
@@ -113,6 +124,23 @@ pub enum Verdict {
         /// What `when_rejected` says of it, if that is given.
         when_rejected: Option<bool>,
     },
+}
+
+impl Verdict {
+    /// The verdict on an error of this class, about which `when` has said nothing or yes.
+    #[cold]
+    fn on(class: Class, hint: RetryHint, when: Option<bool>) -> Self {
+        let retry_after = match (class, when) {
+            (Class::Throttled { retry_after }, _) => retry_after,
+            (Class::Permanent, None) => return Self::Permanent,
+            (Class::Ignored, None) => return Self::Ignored,
+            _ => None,
+        };
+        if retry_after.is_none() && hint == RetryHint::new() {
+            return Self::Failure;
+        }
+        Self::Advised { retry_after, hint }
+    }
 }
 
 /// A predicate of the user's, or the absence of one.
@@ -286,9 +314,43 @@ impl<R: Fallible, When, Unless, WhenOk, WhenRejected> Judge<R, When, Unless, Whe
         }
     }
 
-    /// What `outcome` is: a refusal reaches only `when_rejected`, an error `unless` before `when`.
+    /// What `outcome` is, if errors say nothing of themselves: every one may go away by itself.
+    ///
+    /// A refusal reaches only `when_rejected`, an error `unless` before `when`.
     #[inline]
     pub fn verdict(self, outcome: &Inside<R::Value, R::Error>) -> Verdict
+    where
+        When: Predicate<R::Error>,
+        Unless: Predicate<R::Error>,
+        WhenOk: Predicate<R::Value>,
+        WhenRejected: Predicate<Rejected>,
+    {
+        self.verdict_with(outcome, |_| Diagnosis::UNKNOWN)
+    }
+
+    /// What `outcome` is, with what `diagnose` makes of an error.
+    ///
+    /// A refusal reaches only `when_rejected`, also one that came out of another annotated function
+    /// as an error. Any other error reaches `unless` before `when`, and its class decides where
+    /// neither does. What it says about the time and manner of trying again holds all the same.
+    ///
+    /// ```
+    /// use resilient_core::{Diagnosis, Failure, Judge, Verdict};
+    /// use std::io::{Error, ErrorKind};
+    ///
+    /// let missing = Err(Failure::Error(Error::from(ErrorKind::NotFound)));
+    /// let judge = Judge::<Result<u8, Error>>::new();
+    /// assert_eq!(judge.verdict_with(&missing, Diagnosis::of), Verdict::Permanent);
+    ///
+    /// let judge = Judge::<Result<u8, Error>>::new().when(|_| true);
+    /// assert_eq!(judge.verdict_with(&missing, Diagnosis::of), Verdict::Failure);
+    /// ```
+    #[inline]
+    pub fn verdict_with(
+        self,
+        outcome: &Inside<R::Value, R::Error>,
+        diagnose: impl FnOnce(&R::Error) -> Diagnosis,
+    ) -> Verdict
     where
         When: Predicate<R::Error>,
         Unless: Predicate<R::Error>,
@@ -298,20 +360,43 @@ impl<R: Fallible, When, Unless, WhenOk, WhenRejected> Judge<R, When, Unless, Whe
         match outcome {
             Ok(value) if self.when_ok.test(value) == Some(true) => Verdict::Failure,
             Ok(_) => Verdict::Success,
-            Err(Failure::Rejected(rejected)) => Verdict::Rejected {
-                rejected: *rejected,
-                when_rejected: self.when_rejected.test(rejected),
-            },
-            Err(Failure::Error(error)) => {
-                if self.unless.test(error) == Some(true) {
-                    Verdict::Ignored
-                } else if self.when.test(error) == Some(false) {
-                    Verdict::NoFailure
-                } else {
-                    Verdict::Failure
-                }
-            }
+            Err(_) => failed(
+                outcome,
+                diagnose,
+                self.unless,
+                self.when,
+                self.when_rejected,
+            ),
         }
+    }
+}
+
+/// Apart, so that a call which succeeds pays nothing for what could be asked of its error.
+#[cold]
+#[inline(never)]
+fn failed<T, E>(
+    outcome: &Inside<T, E>,
+    diagnose: impl FnOnce(&E) -> Diagnosis,
+    unless: impl Predicate<E>,
+    when: impl Predicate<E>,
+    when_rejected: impl Predicate<Rejected>,
+) -> Verdict {
+    let refused = |rejected| Verdict::Rejected {
+        rejected,
+        when_rejected: when_rejected.test(&rejected),
+    };
+    let error = match outcome {
+        Ok(_) => return Verdict::Success,
+        Err(Failure::Rejected(rejected)) => return refused(*rejected),
+        Err(Failure::Error(error)) => error,
+    };
+    match diagnose(error) {
+        Diagnosis::Rejected(rejected) => refused(rejected),
+        Diagnosis::Failure(..) if unless.test(error) == Some(true) => Verdict::Ignored,
+        Diagnosis::Failure(class, hint) => match when.test(error) {
+            Some(false) => Verdict::NoFailure,
+            when => Verdict::on(class, hint, when),
+        },
     }
 }
 
@@ -375,5 +460,87 @@ mod tests {
                 when_rejected: Some(true)
             }
         );
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn on(class: Class, hint: RetryHint) -> Verdict {
+        let error = Err(Failure::Error("x"));
+        judge().verdict_with(&error, |_| Diagnosis::Failure(class, hint))
+    }
+
+    #[test]
+    fn without_predicates_the_class_decides() {
+        let plain = RetryHint::new();
+        let hint = plain.attempts(5);
+        let throttled = |retry_after| Class::Throttled { retry_after };
+        let advised = |retry_after, hint| Verdict::Advised { retry_after, hint };
+        for (class, hint, expected) in [
+            (Class::Transient, plain, Verdict::Failure),
+            (Class::Transient, hint, advised(None, hint)),
+            (throttled(None), plain, Verdict::Failure),
+            (throttled(Some(SECOND)), plain, advised(Some(SECOND), plain)),
+            (throttled(Some(SECOND)), hint, advised(Some(SECOND), hint)),
+            (Class::Permanent, hint, Verdict::Permanent),
+            (Class::Ignored, hint, Verdict::Ignored),
+        ] {
+            assert_eq!(on(class, hint), expected, "{class:?}");
+        }
+    }
+
+    #[test]
+    fn predicates_replace_the_class_and_not_what_it_says_about_trying_again() {
+        let error = Err(Failure::Error("x"));
+        let hint = RetryHint::new().attempts(5);
+        for class in [
+            Class::Transient,
+            Class::Throttled {
+                retry_after: Some(SECOND),
+            },
+            Class::Permanent,
+            Class::Ignored,
+        ] {
+            let diagnose = |_: &&str| Diagnosis::Failure(class, hint);
+            let retry_after = matches!(class, Class::Throttled { .. }).then_some(SECOND);
+            assert_eq!(
+                judge().when(|_| true).verdict_with(&error, diagnose),
+                Verdict::Advised { retry_after, hint }
+            );
+            assert_eq!(
+                judge().when(|_| false).verdict_with(&error, diagnose),
+                Verdict::NoFailure
+            );
+            assert_eq!(
+                judge().unless(|_| true).verdict_with(&error, diagnose),
+                Verdict::Ignored
+            );
+            assert_eq!(
+                judge().unless(|_| false).verdict_with(&error, diagnose),
+                on(class, hint),
+                "`unless` that says no leaves it to the class"
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_inside_an_error_reaches_when_rejected_alone() {
+        let rejected = Rejected::bulkhead_full("inner");
+        let verdict = judge()
+            .when(|_| unreachable!("asked `when`"))
+            .unless(|_| unreachable!("asked `unless`"))
+            .when_rejected(|rejected| rejected.policy() == "inner")
+            .verdict_with(&Err(Failure::Error("x")), |_| Diagnosis::Rejected(rejected));
+        assert_eq!(
+            verdict,
+            Verdict::Rejected {
+                rejected,
+                when_rejected: Some(true)
+            }
+        );
+    }
+
+    #[test]
+    fn a_verdict_is_eight_words_at_most() {
+        assert!(size_of::<Verdict>() <= 64, "{}", size_of::<Verdict>());
     }
 }

@@ -85,7 +85,10 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
                     match __resilient_retry_1
                         .decide(
                             __resilient::Judge::<Result<Receipt, Error>>::new()
-                                .verdict(&__resilient_outcome),
+                                .verdict_with(
+                                    &__resilient_outcome,
+                                    __resilient::diagnose!(),
+                                ),
                         )
                     {
                         __resilient::Some(__resilient_delay) => __resilient_delay,
@@ -101,7 +104,7 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
                 __resilient_outcome,
                 |__resilient_outcome| {
                     __resilient::Judge::<Result<Receipt, Error>>::new()
-                        .verdict(__resilient_outcome)
+                        .verdict_with(__resilient_outcome, __resilient::diagnose!())
                 },
             )
         {

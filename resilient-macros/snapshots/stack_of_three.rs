@@ -111,7 +111,10 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
                     match __resilient_retry_1
                         .decide(
                             __resilient::Judge::<Result<Price, PriceError>>::new()
-                                .verdict(&__resilient_outcome),
+                                .verdict_with(
+                                    &__resilient_outcome,
+                                    __resilient::diagnose!(),
+                                ),
                         )
                     {
                         __resilient::Some(__resilient_delay) => __resilient_delay,
@@ -126,7 +129,7 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
             .settle(
                 __resilient::Judge::<Result<Price, PriceError>>::new()
                     .when(PriceError::is_transient)
-                    .verdict(&__resilient_outcome),
+                    .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
             );
         __resilient_outcome
     };

@@ -33,6 +33,22 @@ pub(crate) fn at(span: Span, tokens: &TokenStream) -> TokenStream {
     moved.collect()
 }
 
+/// One call of a builder, all at the value: so a value out of range is an error there.
+pub(crate) fn checked(
+    private: &TokenStream,
+    policy: &str,
+    before: &TokenStream,
+    datum: &Datum,
+) -> TokenStream {
+    let span = datum.span.resolved_at(Span::mixed_site());
+    let private = at(span, private);
+    let policy = Ident::new(policy, span);
+    let mut key = datum.key.clone();
+    key.set_span(key.span().resolved_at(Span::mixed_site()));
+    let value = datum.value.tokens(&private, span);
+    quote_spanned!(span=> #private::#policy::checked(#private::#policy::#key(#before, #value)))
+}
+
 /// The statements that replace the body of the function.
 pub(crate) fn expand(
     stack: &Stack,
@@ -89,7 +105,7 @@ impl Expansion<'_> {
             let policy = Ident::new(layer.attribute.policy, self.site);
             let new = quote_spanned!(self.site=> #private::#policy::new());
             let value = layer.data.iter().fold(new, |before, datum| {
-                self.built(layer.attribute.policy, &before, datum)
+                checked(private, layer.attribute.policy, &before, datum)
             });
             let name = if let Some(name) = &layer.name {
                 quote_spanned!(self.site=> #private::Some(#name))
@@ -104,17 +120,6 @@ impl Expansion<'_> {
             )
         });
         each.collect()
-    }
-
-    /// One call of a builder, all at the value: so a value out of range is an error there.
-    fn built(&self, policy: &str, before: &TokenStream, datum: &Datum) -> TokenStream {
-        let span = datum.span.resolved_at(self.site);
-        let private = at(span, self.private);
-        let policy = Ident::new(policy, span);
-        let mut key = datum.key.clone();
-        key.set_span(key.span().resolved_at(self.site));
-        let value = datum.value.tokens(&private, span);
-        quote_spanned!(span=> #private::#policy::checked(#private::#policy::#key(#before, #value)))
     }
 
     /// What the function leaves behind for the registry, before its first call.
@@ -246,7 +251,14 @@ impl Expansion<'_> {
             let key = Ident::new(&key.to_string(), key.span().resolved_at(self.site));
             quote!(.#key(#test))
         });
-        quote_spanned!(self.site=> #judge #(#tests)* .verdict(#outcome))
+        if self.stack.infallible {
+            return quote_spanned!(self.site=> #judge #(#tests)* .verdict(#outcome));
+        }
+        // The outcome comes first, and tells the closure the type of its error.
+        let private = self.private;
+        quote_spanned!(self.site=>
+            #judge #(#tests)* .verdict_with(#outcome, #private::diagnose!())
+        )
     }
 
     /// Leaves the block of a layer with a refusal.

@@ -3,6 +3,7 @@
 mod arguments;
 mod body;
 mod choice;
+mod derive;
 mod entry;
 mod expand;
 mod function;
@@ -21,8 +22,8 @@ use proc_macro::TokenStream;
 ///
 /// Data: `failure_threshold` or `failure_rate`, `window`, `window_time`, `min_calls`, `slow_call`,
 /// `slow_call_rate`, `open_for`, `open_backoff`, `open_jitter`, `half_open_calls`,
-/// `success_threshold`, `half_open_for`, `ramp`, `count_rejections`, `enabled`; see
-/// `CircuitBreakerPolicy`. Code: `when` and `unless` look at an error, `when_ok` at a value.
+/// `success_threshold`, `half_open_for`, `ramp`, `count_rejections`, `obey_retry_after`, `enabled`;
+/// see `CircuitBreakerPolicy`. Code: `when` and `unless` look at an error, `when_ok` at a value.
 #[proc_macro_attribute]
 pub fn circuit_breaker(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute("circuit_breaker", arguments.into(), item.into()).into()
@@ -98,6 +99,48 @@ pub fn fallback(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn resilient(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute("resilient", arguments.into(), item.into()).into()
+}
+
+/// Says of each variant of an error what class of failure it is: implements the trait `Classify`.
+///
+/// ```ignore
+/// #[derive(Debug, thiserror::Error, Classify)]
+/// enum PriceError {
+///     #[error("the gateway does not answer")]
+///     #[class(transient, attempts = 5, backoff = exponential(100ms..5s), jitter = full)]
+///     Silent,
+///     #[error("too many calls")]
+///     #[class(throttled, retry_after = wait)]
+///     Busy { wait: Option<Duration> },
+///     #[error("no such item")]
+///     #[class(permanent)]
+///     Unknown,
+///     #[error(transparent)]
+///     #[class(forward)]
+///     Io(#[from] std::io::Error),
+///     #[error(transparent)]
+///     Rejected(#[from] Rejected),
+/// }
+/// ```
+///
+/// | `#[class(…)]` | the variant |
+/// |---|---|
+/// | `transient` | may go away by itself |
+/// | `throttled` | has too much to do. `retry_after` is a field, by name or number, that is a `Duration` or an `Option<Duration>`, or a function of the error: `Self::wait`, `\|error\| …` |
+/// | `permanent` | would fail in the same way again |
+/// | `ignored` | says nothing about the callee |
+/// | `forward` | is what its only field is, or the one marked `#[from]` or `#[source]` |
+/// | `rejected` | is the refusal of a policy, which its field holds; a variant with `#[from] Rejected` is one without being told |
+///
+/// `transient` and `throttled` may say how they want to be retried: `attempts`, `backoff` and
+/// `jitter`, written as in `#[retry(…)]`, and just as well checked by the compiler.
+///
+/// A variant without an attribute is what the attribute of the whole type says, and `transient`
+/// where there is none. On a struct there is only that one. `crate = ::path` in it is for those who
+/// re-export `resilient`.
+#[proc_macro_derive(Classify, attributes(class))]
+pub fn classify(item: TokenStream) -> TokenStream {
+    derive::classify(item.into()).into()
 }
 
 /// Holds a stack of attributes until all other attributes have seen the function.

@@ -9,6 +9,7 @@ use syn::spanned::Spanned;
 use syn::{BinOp, Error, Expr, Lit, RangeLimits, Result, Token, UnOp};
 
 /// The value of one setting, as it goes to a builder.
+#[derive(Clone)]
 pub(crate) enum Value {
     /// A length of time in nanoseconds.
     Duration(u64),

@@ -40,6 +40,7 @@ pub(crate) struct Layer {
 }
 
 /// One call of a builder.
+#[derive(Clone)]
 pub(crate) struct Datum {
     pub(crate) key: Ident,
     pub(crate) value: Value,

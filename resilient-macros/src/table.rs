@@ -134,6 +134,7 @@ pub(crate) static ATTRIBUTES: [Attribute; 6] = [
             key("half_open_for", Takes::Duration),
             key("ramp", Takes::Shares),
             key("count_rejections", Takes::Flag),
+            key("obey_retry_after", Takes::Flag),
             key("enabled", Takes::Flag),
             key("when", Takes::Predicate),
             key("unless", Takes::Predicate),

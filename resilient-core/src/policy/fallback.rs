@@ -29,7 +29,7 @@ policy! {
 /// Only `when` and `when_rejected` let an error pass: a class decides about retries and breakers.
 const fn stands_in(verdict: Verdict) -> bool {
     match verdict {
-        Verdict::Failure | Verdict::Ignored => true,
+        Verdict::Failure | Verdict::Advised { .. } | Verdict::Permanent | Verdict::Ignored => true,
         Verdict::Success | Verdict::NoFailure => false,
         Verdict::Rejected { when_rejected, .. } => !matches!(when_rejected, Some(false)),
     }
@@ -181,6 +181,7 @@ impl Show for FallbackSnapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::class::RetryHint;
     use crate::error::Rejected;
     use crate::event::reported;
     use crate::outcome::Judge;
@@ -238,9 +239,15 @@ mod tests {
     }
 
     #[test]
-    fn an_error_that_says_nothing_about_the_callee_is_replaced_all_the_same() {
-        let ruling = fallback().decide(Outcome::Err(Failure::Error("E")), |_| Verdict::Ignored);
-        assert_eq!(ruling, Ruling::Replace(Failure::Error("E")));
+    fn an_error_is_replaced_whatever_its_class() {
+        let advised = Verdict::Advised {
+            retry_after: Some(Duration::from_secs(1)),
+            hint: RetryHint::new(),
+        };
+        for verdict in [Verdict::Ignored, Verdict::Permanent, advised] {
+            let ruling = fallback().decide(Outcome::Err(Failure::Error("E")), |_| verdict);
+            assert_eq!(ruling, Ruling::Replace(Failure::Error("E")), "{verdict:?}");
+        }
     }
 
     #[test]

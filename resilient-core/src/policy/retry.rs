@@ -6,6 +6,7 @@ pub use attempt::{Attempt, IdempotencyKey};
 
 use super::{LivePolicy, LiveSnapshot, Policy, Show};
 use crate::backoff::{Backoff, Delays, Jitter, longest_sum};
+use crate::class::RetryHint;
 use crate::deadline::current_deadline;
 use crate::error::Rejected;
 use crate::event::{What, emit};
@@ -92,6 +93,17 @@ fn default_jitter(policy: &RetryPolicy) -> Jitter {
     }
 }
 
+impl RetryPolicy {
+    /// The settings that an error can have an opinion about.
+    pub(crate) const fn hint(&self) -> RetryHint {
+        RetryHint {
+            attempts: self.attempts,
+            backoff: self.backoff,
+            jitter: self.jitter,
+        }
+    }
+}
+
 // ---- State
 
 /// Where one call stands.
@@ -100,6 +112,48 @@ struct State {
     delays: Delays,
     /// [`NEVER`] if nothing limited the call in time when it began.
     began: Nanos,
+}
+
+/// The settings of a retry, and how far the hint of an error may lead away from them.
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    settings: RetrySettings,
+    /// The number of attempts that somebody wrote; the default bounds nobody.
+    written_attempts: Option<u32>,
+}
+
+impl Plan {
+    fn of(policy: &RetryPolicy) -> Self {
+        Self {
+            settings: RetrySettings::of(policy),
+            written_attempts: policy.attempts,
+        }
+    }
+
+    /// The settings for an attempt that ended with this verdict.
+    fn after(self, verdict: Verdict) -> RetrySettings {
+        let Verdict::Advised { hint, .. } = verdict else {
+            return self.settings;
+        };
+        let mut settings = self.settings;
+        if let Some(attempts) = hint.attempts {
+            settings.attempts = attempts.min(self.written_attempts.unwrap_or(u32::MAX));
+        }
+        if let Some(backoff) = hint.backoff {
+            let alone = RetryPolicy::new().backoff(backoff);
+            let RetrySettings { factor, jitter, .. } = RetrySettings::of(&alone);
+            settings = RetrySettings {
+                backoff,
+                factor,
+                jitter,
+                ..settings
+            };
+        }
+        if let Some(jitter) = hint.jitter {
+            settings.jitter = jitter;
+        }
+        settings
+    }
 }
 
 /// What is true at the end of an attempt, whatever became of it.
@@ -131,8 +185,8 @@ const DEADLINE: &str = "deadline";
 /// True if this end of an attempt asks for another one, as far as the predicates go.
 const fn asks_for_more(verdict: Verdict) -> bool {
     match verdict {
-        Verdict::Failure => true,
-        Verdict::Success | Verdict::NoFailure | Verdict::Ignored => false,
+        Verdict::Failure | Verdict::Advised { .. } => true,
+        Verdict::Success | Verdict::NoFailure | Verdict::Permanent | Verdict::Ignored => false,
         Verdict::Rejected { when_rejected, .. } => !matches!(when_rejected, Some(false)),
     }
 }
@@ -161,15 +215,21 @@ impl State {
             settings.jitter,
             at.random,
         );
+        let cap = settings.backoff.cap();
         let wait = match verdict {
             Verdict::Rejected {
                 rejected,
                 when_rejected: None,
-            } => match wait_after(rejected, delay, settings.backoff.cap(), at.drift) {
-                Ok(wait) => wait,
-                Err(reason) => return Decision::GiveUp(reason),
-            },
-            _ => delay,
+            } => wait_after(rejected, delay, cap, at.drift),
+            Verdict::Advised {
+                retry_after: Some(retry_after),
+                ..
+            } => wait_at_least(nanos(retry_after), delay, cap),
+            _ => Ok(delay),
+        };
+        let wait = match wait {
+            Ok(wait) => wait,
+            Err(reason) => return Decision::GiveUp(reason),
         };
         let start = at.now.saturating_add(wait);
         let last = match settings.max_elapsed {
@@ -205,11 +265,16 @@ fn wait_after(
         Rejected::CircuitOpen(_) => delay,
         Rejected::RateLimited(_) => cap,
     };
+    let drift = if retry_after == 0 { 0 } else { drift };
+    wait_at_least(retry_after, 0, longest).map(|wait| delay.max(wait.saturating_add(drift)))
+}
+
+/// The longer of `delay` and what was asked for, unless that is too much.
+fn wait_at_least(retry_after: Nanos, delay: Nanos, longest: Nanos) -> Result<Nanos, &'static str> {
     if retry_after > longest {
         return Err(TOO_LONG);
     }
-    let drift = if retry_after == 0 { 0 } else { drift };
-    Ok(delay.max(retry_after.saturating_add(drift)))
+    Ok(delay.max(retry_after))
 }
 
 // ---- Live policy and permit
@@ -243,7 +308,7 @@ pub struct Retry {
     name: &'static str,
     /// A copy of the setting in nanoseconds, or [`NEVER`]: all that a first attempt has to know.
     max_elapsed: AtomicU64,
-    settings: Mutex<RetrySettings>,
+    plan: Mutex<Plan>,
     counters: Counters,
 }
 
@@ -265,7 +330,7 @@ impl Retry {
     /// How long a call can take at the most whose every attempt takes `attempt`; never more than
     /// `max_elapsed` and one attempt, which is never cut off.
     pub(crate) fn longest(&self, attempt: Duration) -> Duration {
-        let settings = *self.settings.lock();
+        let Plan { settings, .. } = *self.plan.lock();
         if !settings.enabled {
             return attempt;
         }
@@ -313,11 +378,11 @@ impl LivePolicy for Retry {
 
     fn new(name: &'static str, policy: &RetryPolicy) -> Self {
         time::start();
-        let settings = RetrySettings::of(policy);
+        let plan = Plan::of(policy);
         Self {
             name,
-            max_elapsed: AtomicU64::new(Self::limit(&settings)),
-            settings: Mutex::new(settings),
+            max_elapsed: AtomicU64::new(Self::limit(&plan.settings)),
+            plan: Mutex::new(plan),
             counters: Counters::default(),
         }
     }
@@ -325,17 +390,17 @@ impl LivePolicy for Retry {
     /// Holds for calls that are under way too, from their next decision on; only a `max_elapsed`
     /// where there was none spares those that have already begun.
     fn reconfigure(&self, policy: &RetryPolicy) {
-        let settings = RetrySettings::of(policy);
-        let mut held = self.settings.lock();
-        *held = settings;
+        let plan = Plan::of(policy);
+        let mut held = self.plan.lock();
+        *held = plan;
         self.max_elapsed
-            .store(Self::limit(&settings), Ordering::Relaxed);
+            .store(Self::limit(&plan.settings), Ordering::Relaxed);
     }
 
     fn snapshot(&self) -> LiveSnapshot {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         LiveSnapshot::Retry(RetrySnapshot {
-            enabled: self.settings.lock().enabled,
+            enabled: self.plan.lock().settings.enabled,
             calls: None,
             retried: count(&self.counters.retried),
             extra_attempts: count(&self.counters.extra_attempts),
@@ -371,10 +436,12 @@ impl RetryCall<'_> {
     #[inline]
     #[must_use = "the delay before the next attempt wants to be awaited"]
     pub fn decide(&mut self, verdict: Verdict) -> Option<Delay> {
-        if matches!(verdict, Verdict::Success) && self.state.number() == 1 {
-            return None;
+        // Each on its own way: a call that succeeds need not have its verdict in memory.
+        match verdict {
+            Verdict::Success if self.state.number() == 1 => None,
+            Verdict::Success => self.reconsider(Verdict::Success),
+            verdict => self.reconsider(verdict),
         }
-        self.reconsider(verdict)
     }
 
     #[cold]
@@ -388,7 +455,8 @@ impl RetryCall<'_> {
             }
             return None;
         }
-        let settings = *self.retry.settings.lock();
+        let plan = *self.retry.plan.lock();
+        let settings = plan.after(verdict);
         if !settings.enabled {
             return None;
         }

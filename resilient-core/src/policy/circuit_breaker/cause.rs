@@ -30,6 +30,8 @@ pub(super) enum Cause {
         slow_call: Nanos,
         within: WindowRule,
     },
+    /// The callee asked to be left alone for so long.
+    Throttled(Nanos),
     Waited(Nanos),
     ProbeFailed {
         successes: u32,
@@ -104,6 +106,11 @@ impl fmt::Display for Cause {
                 observed(counts, counts.slow),
                 Calls(counts.calls, *within),
                 span(*slow_call)
+            ),
+            Self::Throttled(asked) => write!(
+                f,
+                "the callee asked to be left alone for {} (obey_retry_after = true)",
+                span(*asked)
             ),
             Self::Waited(open_for) => write!(f, "it was open for {}", span(*open_for)),
             Self::ProbeFailed {

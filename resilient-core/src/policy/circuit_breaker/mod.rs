@@ -328,6 +328,17 @@ impl CircuitBreaker {
         });
     }
 
+    #[cold]
+    fn settle_throttled(&self, generation: u64, stamp: u64, retry_after: Nanos) {
+        let now = now();
+        let slow = self.is_slow(stamp, now);
+        let random = fastrand::u64(..);
+        self.locked(now, |locked| {
+            let state = &mut locked.state;
+            state.settle_throttled(generation, stamp, retry_after, slow, now, random);
+        });
+    }
+
     fn settle_rejected(&self, generation: u64, stamp: u64, rejected: Rejected) {
         let counts = self.head.0.count_rejections.load(Ordering::Relaxed);
         let outcome = if counts || matches!(rejected, Rejected::TimedOut(_)) {

@@ -3,6 +3,7 @@
 use super::CircuitBreaker;
 use crate::frame::Frame;
 use crate::outcome::{Outcome, Verdict};
+use crate::time::nanos;
 
 /// A permit's generation when it holds nothing (any more).
 pub(super) const RELEASED: u64 = u64::MAX;
@@ -29,17 +30,35 @@ impl CircuitBreakerPermit<'_> {
     /// Settles the admission with what the call came to.
     ///
     /// A refusal from further in is ignored unless `count_rejections` is set, and a call that was
-    /// cut off is a failure. A second verdict changes nothing.
+    /// cut off is a failure. A throttled answer is one, too, and with `obey_retry_after` opens the
+    /// breaker for as long as it says. A second verdict changes nothing.
     #[inline]
     pub fn settle(&mut self, verdict: Verdict) {
         let generation = std::mem::replace(&mut self.generation, RELEASED);
         if generation == RELEASED {
             return;
         }
+        match verdict {
+            Verdict::Success => self.breaker.succeed(generation, self.stamp),
+            verdict => self.settle_otherwise(generation, verdict),
+        }
+    }
+
+    /// Apart, so that a call which succeeds need not have its verdict in memory.
+    #[inline(never)]
+    fn settle_otherwise(&self, generation: u64, verdict: Verdict) {
         let (breaker, stamp) = (self.breaker, self.stamp);
         match verdict {
-            Verdict::Success | Verdict::NoFailure => breaker.succeed(generation, stamp),
-            Verdict::Failure => breaker.settle(generation, stamp, Outcome::Failure),
+            Verdict::Success | Verdict::NoFailure | Verdict::Permanent => {
+                breaker.succeed(generation, stamp);
+            }
+            Verdict::Advised {
+                retry_after: Some(retry_after),
+                ..
+            } => breaker.settle_throttled(generation, stamp, nanos(retry_after)),
+            Verdict::Failure | Verdict::Advised { .. } => {
+                breaker.settle(generation, stamp, Outcome::Failure);
+            }
             Verdict::Ignored => breaker.settle(generation, stamp, Outcome::Ignored),
             Verdict::Rejected { rejected, .. } => {
                 breaker.settle_rejected(generation, stamp, rejected);

@@ -87,6 +87,8 @@ pub(super) enum Phase {
     Open {
         until: Nanos,
         random: u64,
+        /// For how long the callee asked to be left alone, if that is why it opened.
+        asked: Option<Nanos>,
     },
     HalfOpen {
         successes: u32,

@@ -35,7 +35,7 @@ impl WindowRule {
     }
 }
 
-/// `open_backoff` and `open_jitter` make no time longer than this.
+/// `open_backoff`, `open_jitter` and a throttled answer make no time longer than this.
 const LONGEST_OPEN: Nanos = 600_000_000_000;
 
 /// The settings as the machine uses them.
@@ -54,6 +54,7 @@ pub(super) struct Rules {
     pub(super) half_open_for: Nanos,
     pub(super) success_threshold: u32,
     pub(super) ramp: Ramp,
+    pub(super) obey_retry_after: bool,
 }
 
 impl Rules {
@@ -91,6 +92,7 @@ impl Rules {
             half_open_for: nanos(settings.half_open_for),
             success_threshold: settings.success_threshold,
             ramp: settings.ramp.unwrap_or(Ramp::new(&[])),
+            obey_retry_after: settings.obey_retry_after,
         }
     }
 
@@ -107,8 +109,12 @@ impl Rules {
         }
     }
 
-    /// How long it is open when that was lengthened so many times and this number was drawn.
-    pub(super) fn open_time(&self, lengthened: u32, random: u64) -> Nanos {
+    /// How long it is open when the callee asked for so long, or, if it did not, when that was
+    /// lengthened so many times and this number was drawn.
+    pub(super) fn open_time(&self, asked: Option<Nanos>, lengthened: u32, random: u64) -> Nanos {
+        if let (Some(asked), true) = (asked, self.obey_retry_after) {
+            return asked.min(self.longest_open());
+        }
         proportional(self.lengthened(lengthened), self.open_jitter, random).min(self.longest_open())
     }
 }

@@ -121,6 +121,12 @@ policy! {
     /// Default `false`: it says nothing about the callee. A call that was cut off by a timeout is
     /// a failure in any case.
     count_rejections: bool = false;
+    /// Whether an answer that is [`Throttled`](crate::Class::Throttled) and says for how long opens
+    /// it for that long, whatever the results before.
+    ///
+    /// At most for 10 minutes, or for [`open_for`](Self::open_for) if that is longer. Default
+    /// `false`: it is a failure like any other.
+    obey_retry_after: bool = false;
 }
 
 fn default_failure_threshold(written: &CircuitBreakerPolicy) -> Option<u32> {

@@ -406,6 +406,33 @@ impl State {
         }
     }
 
+    /// The failure of a call whose callee asked to be left alone for so long; the rest as in
+    /// [`settle`](Self::settle).
+    pub(super) fn settle_throttled(
+        &mut self,
+        generation: u64,
+        probe: u64,
+        retry_after: Nanos,
+        slow: bool,
+        now: Nanos,
+        random: u64,
+    ) {
+        self.look(now);
+        let decides = match self.phase {
+            Phase::Closed | Phase::Ramping(_) => true,
+            Phase::HalfOpen { .. } => self.probes.iter().any(|inside| inside.number == probe),
+            Phase::Open { .. } | Phase::ForcedOpen { .. } | Phase::Disabled { .. } => false,
+        };
+        let obeys = self.rules.obey_retry_after && retry_after != 0;
+        if !(obeys && decides && generation == self.generation) {
+            self.settle(generation, probe, Outcome::Failure, slow, now, random);
+            return;
+        }
+        self.totals.failure += 1;
+        let cause = Cause::Throttled(retry_after);
+        self.open_for(Some(retry_after), cause, now, random);
+    }
+
     fn record(&mut self, mark: Mark, now: Nanos, random: u64) {
         self.streak = if mark.failed {
             self.streak.saturating_add(1)
@@ -583,8 +610,12 @@ impl State {
             _ => rules.window.window(with_slow),
         };
         match &mut self.phase {
-            Phase::Open { until, random } => {
-                let length = rules.open_time(self.lengthened, *random);
+            Phase::Open {
+                until,
+                random,
+                asked,
+            } => {
+                let length = rules.open_time(*asked, self.lengthened, *random);
                 *until = self.since.saturating_add(length);
             }
             // A ramp that has become shorter goes on with its last step.
@@ -598,6 +629,10 @@ impl State {
     }
 
     fn open(&mut self, cause: Cause, now: Nanos, random: u64) {
+        self.open_for(None, cause, now, random);
+    }
+
+    fn open_for(&mut self, asked: Option<Nanos>, cause: Cause, now: Nanos, random: u64) {
         let rules = &self.rules;
         let now = now.max(self.since);
         if let Phase::Closed = self.phase {
@@ -607,9 +642,14 @@ impl State {
         } else if rules.lengthened(self.lengthened + 1) > rules.lengthened(self.lengthened) {
             self.lengthened += 1;
         }
-        let until = now.saturating_add(rules.open_time(self.lengthened, random));
+        let until = now.saturating_add(rules.open_time(asked, self.lengthened, random));
         self.totals.opened += u64::from(self.watch.is_none());
-        self.go(Phase::Open { until, random }, cause, now);
+        let phase = Phase::Open {
+            until,
+            random,
+            asked,
+        };
+        self.go(phase, cause, now);
     }
 
     /// Goes into another phase by its own rules: nobody sees that while it is only watched.

@@ -57,7 +57,7 @@ async fn call(retry: &Retry, mut body: impl AsyncFnMut(u32) -> Outcome) -> Outco
 /// Whether another attempt follows the first one, which ends one second after the call began.
 fn after_one_second(policy: RetryPolicy, verdict: Verdict, at: Moment) -> Decision {
     let mut state = State::new(at.now - 1000 * MILLI);
-    let settings = RetrySettings::of(&policy.checked());
+    let settings = Plan::of(&policy.checked()).after(verdict);
     let before = state.delays;
     let decision = state.decide(&settings, verdict, at);
     let again = matches!(decision, Decision::Again(_));
@@ -160,6 +160,149 @@ fn a_fixed_backoff_waits_for_a_rate_limit_no_longer_than_its_delay() {
     assert_eq!(after(at_once, milli(1)), Decision::GiveUp(TOO_LONG));
 }
 
+fn advised(retry_after: Option<Duration>, hint: RetryHint) -> Verdict {
+    Verdict::Advised { retry_after, hint }
+}
+
+#[test]
+fn a_throttled_answer_is_waited_for_up_to_the_cap() {
+    let again = |milli| Decision::Again(milli * MILLI);
+    let policy = RetryPolicy::new()
+        .backoff(Backoff::exponential(milli(100), milli(5000)))
+        .jitter(Jitter::none());
+    let after = |policy, retry_after, at| {
+        let verdict = advised(Some(retry_after), RetryHint::new());
+        after_one_second(policy, verdict, at)
+    };
+    let drifting = Moment {
+        drift: MILLI,
+        ..moment()
+    };
+    for at in [moment(), drifting] {
+        assert_eq!(after(policy, Duration::ZERO, at), again(100));
+        assert_eq!(after(policy, milli(99), at), again(100));
+        assert_eq!(after(policy, milli(101), at), again(101));
+        assert_eq!(after(policy, milli(5000), at), again(5000));
+        assert_eq!(after(policy, milli(5001), at), Decision::GiveUp(TOO_LONG));
+        assert_eq!(
+            after(policy, Duration::MAX, at),
+            Decision::GiveUp(TOO_LONG),
+            "for ever"
+        );
+    }
+    let policy = fixed(3, milli(200));
+    assert_eq!(after(policy, milli(200), moment()), again(200));
+    assert_eq!(
+        after(policy, milli(201), moment()),
+        Decision::GiveUp(TOO_LONG)
+    );
+}
+
+#[test]
+fn a_throttled_answer_that_does_not_fit_the_time_left_is_returned_now() {
+    let policy = RetryPolicy::new()
+        .backoff(Backoff::exponential(milli(100), milli(5000)))
+        .jitter(Jitter::none());
+    let verdict = advised(Some(milli(2000)), RetryHint::new());
+    let deadline = |left: u64| Moment {
+        deadline: Some(moment().now + left * MILLI),
+        ..moment()
+    };
+    assert_eq!(
+        after_one_second(policy, verdict, deadline(2000)),
+        Decision::GiveUp(DEADLINE)
+    );
+    assert_eq!(
+        after_one_second(policy, verdict, deadline(2001)),
+        Decision::Again(2000 * MILLI)
+    );
+    assert_eq!(
+        after_one_second(policy.max_elapsed(milli(3000)), verdict, moment()),
+        Decision::GiveUp(MAX_ELAPSED)
+    );
+}
+
+#[test]
+fn a_hint_replaces_what_the_policy_says_about_delays() {
+    let linear = Backoff::linear(milli(30), milli(90));
+    let hint = RetryHint::new().backoff(linear);
+    let policy = RetryPolicy::new().factor(7.0).jitter(Jitter::none());
+    let plan = Plan::of(&policy);
+    let settings = plan.after(advised(None, hint));
+    assert_eq!(settings.backoff, linear);
+    assert_eq!(
+        settings.jitter,
+        Jitter::full(),
+        "as if the backoff was written"
+    );
+    assert!((settings.factor - 2.0).abs() < f64::EPSILON);
+    let settings = plan.after(advised(None, hint.jitter(Jitter::equal())));
+    assert_eq!(settings.jitter, Jitter::equal());
+    let settings = plan.after(advised(None, RetryHint::new().jitter(Jitter::equal())));
+    assert_eq!(
+        (settings.backoff, settings.jitter),
+        (Backoff::DEFAULT, Jitter::equal())
+    );
+    assert!((settings.factor - 7.0).abs() < f64::EPSILON);
+    assert_eq!(
+        plan.after(advised(Some(milli(5)), RetryHint::new())),
+        plan.settings
+    );
+    let throttled = advised(Some(milli(91)), hint);
+    assert_eq!(
+        after_one_second(policy, throttled, moment()),
+        Decision::GiveUp(TOO_LONG),
+        "the cap of the hint holds"
+    );
+}
+
+#[test]
+fn attempts_that_were_written_bound_those_of_a_hint_and_the_default_does_not() {
+    let attempts = |policy: RetryPolicy, hint| {
+        let hint = RetryHint::new().attempts(hint);
+        Plan::of(&policy).after(advised(None, hint)).attempts
+    };
+    let (default, four) = (RetryPolicy::new(), RetryPolicy::new().attempts(4));
+    assert_eq!(attempts(default, 10), 10);
+    assert_eq!(attempts(default, 2), 2);
+    assert_eq!(attempts(four, 10), 4);
+    assert_eq!(attempts(four, 2), 2);
+    assert_eq!(attempts(RetryPolicy::new().attempts(3), 10), 3);
+    for hint in [0, 1] {
+        let verdict = advised(None, RetryHint::new().attempts(hint));
+        assert_eq!(
+            after_one_second(default, verdict, moment()),
+            Decision::GiveUp(ALL_USED)
+        );
+    }
+}
+
+#[test]
+fn the_hint_of_the_latest_error_applies() {
+    let plan = Plan::of(&RetryPolicy::new().jitter(Jitter::none()));
+    let mut state = State::new(NEVER);
+    let mut decide = |verdict| state.decide(&plan.after(verdict), verdict, moment());
+    let hint = RetryHint::new().jitter(Jitter::none());
+    let linear = hint
+        .attempts(5)
+        .backoff(Backoff::linear(milli(10), milli(50)));
+    assert_eq!(decide(advised(None, linear)), Decision::Again(10 * MILLI));
+    assert_eq!(decide(advised(None, linear)), Decision::Again(20 * MILLI));
+    assert_eq!(
+        decide(advised(
+            None,
+            hint.backoff(Backoff::fixed(milli(7))).attempts(9)
+        )),
+        Decision::Again(7 * MILLI)
+    );
+    assert_eq!(decide(advised(None, linear)), Decision::Again(40 * MILLI));
+    assert_eq!(
+        decide(Verdict::Failure),
+        Decision::GiveUp(ALL_USED),
+        "an error without a hint has the policy's three attempts"
+    );
+}
+
 #[test]
 fn a_circuit_is_judged_by_the_delay_after_jitter() {
     let policy = RetryPolicy::new()
@@ -243,7 +386,13 @@ fn a_retry_after_that_does_not_fit_the_time_left_ends_the_call() {
 #[test]
 fn what_is_no_failure_asks_for_no_other_attempt() {
     assert!(asks_for_more(Verdict::Failure));
-    for verdict in [Verdict::Success, Verdict::NoFailure, Verdict::Ignored] {
+    assert!(asks_for_more(advised(None, RetryHint::new())));
+    for verdict in [
+        Verdict::Success,
+        Verdict::NoFailure,
+        Verdict::Permanent,
+        Verdict::Ignored,
+    ] {
         assert!(!asks_for_more(verdict), "{verdict:?}");
     }
 }

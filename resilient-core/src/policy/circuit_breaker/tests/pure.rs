@@ -65,6 +65,19 @@ impl Machine {
             .settle(generation, probe, outcome, slow, self.now, self.random);
     }
 
+    /// A call comes in and fails: its callee asks to be left alone for so long.
+    fn throttle(&mut self, retry_after: Nanos) {
+        let Call { generation, probe } = self.enter().expect("it is let in");
+        self.leave_throttled(Call { generation, probe }, retry_after);
+    }
+
+    fn leave_throttled(&mut self, call: Call, retry_after: Nanos) {
+        let Call { generation, probe } = call;
+        let (now, random) = (self.now, self.random);
+        self.state
+            .settle_throttled(generation, probe, retry_after, false, now, random);
+    }
+
     /// One call after another, as written: `S`uccess, `F`ailure, `I`gnored, `A`bandoned, and in
     /// lower case if they were slow. Gives back how many were refused.
     fn run(&mut self, script: &str) -> usize {
@@ -1110,6 +1123,77 @@ fn defaults_are_shown_only_where_they_hold() {
         shown(policy().slow_call(seconds(1)), "slow_call_rate"),
         Some(Value::Share(Share::percent(50)))
     );
+}
+
+#[test]
+fn a_throttled_answer_is_a_failure_like_any_other_unless_it_is_to_be_obeyed() {
+    let mut machine = Machine::new(policy().failure_threshold(2).open_for(seconds(7)));
+    machine.throttle(60 * SECOND);
+    machine.is(Closed);
+    machine.throttle(60 * SECOND);
+    assert_eq!(machine.opens_for(""), 7 * SECOND);
+}
+
+#[test]
+fn a_throttled_answer_that_is_obeyed_opens_it_for_as_long_as_it_asks() {
+    let obeying = policy().obey_retry_after(true).open_for(seconds(7));
+    let mut machine = Machine::new(obeying);
+    machine.run("SS");
+    machine.throttle(60 * SECOND);
+    assert_eq!(
+        machine.why(),
+        "the callee asked to be left alone for 1m (obey_retry_after = true)"
+    );
+    assert_eq!(machine.enter().unwrap_err(), Admission::Open(60 * SECOND));
+    assert_eq!(machine.opens_for(""), 60 * SECOND);
+    // Half-open, it is the probe that failed.
+    machine.throttle(2 * SECOND);
+    assert_eq!(machine.opens_for(""), 2 * SECOND);
+    machine.run("SS");
+    machine.is(Closed);
+    assert_eq!(machine.state.totals().failure, 2);
+    // Nobody is asked to wait: it counts towards the threshold.
+    machine.throttle(0);
+    machine.is(Closed);
+    machine.run("FFFF");
+    assert_eq!(machine.opens_for(""), 7 * SECOND);
+}
+
+#[test]
+fn a_throttled_answer_opens_it_no_longer_than_ten_minutes_or_its_own_time() {
+    let obeying = policy().obey_retry_after(true);
+    for (policy, longest) in [(obeying, 600), (obeying.open_for(seconds(900)), 900)] {
+        let mut machine = Machine::new(policy);
+        machine.throttle(86_400 * SECOND);
+        assert_eq!(machine.opens_for(""), longest * SECOND);
+    }
+}
+
+#[test]
+fn a_throttled_answer_of_an_older_state_decides_nothing() {
+    let mut machine = Machine::new(policy().obey_retry_after(true).failure_threshold(1));
+    let late = machine.enter().unwrap();
+    machine.run("F");
+    machine.leave_throttled(late, 60 * SECOND);
+    assert_eq!(machine.opens_for(""), 30 * SECOND);
+    assert_eq!(machine.state.totals().late, 1);
+    // A probe that has lost its place, too.
+    let silent = machine.enter().unwrap();
+    machine.wait(30 * SECOND);
+    machine.leave_throttled(silent, 60 * SECOND);
+    machine.is(HalfOpen);
+    assert_eq!(machine.state.totals().late, 2);
+}
+
+#[test]
+fn an_opening_that_was_asked_for_keeps_its_length_while_that_is_obeyed() {
+    let obeying = policy().obey_retry_after(true);
+    let mut machine = Machine::new(obeying);
+    machine.throttle(60 * SECOND);
+    machine.reconfigure(obeying.open_for(seconds(5)));
+    assert_eq!(machine.enter().unwrap_err(), Admission::Open(60 * SECOND));
+    machine.reconfigure(policy().open_for(seconds(5)));
+    assert_eq!(machine.enter().unwrap_err(), Admission::Open(5 * SECOND));
 }
 
 #[test]
