@@ -101,8 +101,8 @@ impl CheckoutError {
     /// had been given no more than what was left.
     pub(crate) fn is_deadline(&self) -> bool {
         match self {
-            Self::Rejected(rejected @ Rejected::TimedOut(timeout)) => {
-                timeout.policy() == "checkout" || rejected.to_string().contains("outer timeout")
+            Self::Rejected(rejected @ Rejected::TimedOut(_)) => {
+                rejected.policy() == "checkout" || rejected.hit_outer_deadline()
             }
             _ => false,
         }
