@@ -995,3 +995,47 @@ async fn code_that_panics_wedges_nothing() {
     panics_then_not("rules.answer", answer_panics).await;
     panics_then_not("rules.when", predicate_panics).await;
 }
+
+async fn takes_its_time() -> Answer {
+    sleep(milli(1000)).await;
+    Ok(7777)
+}
+
+#[circuit_breaker("rules.foreign", failure_threshold = 1)]
+#[fallback(takes_its_time, may_fail)]
+async fn has_a_slow_fallback() -> Answer {
+    Err(Error::Failed(1))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_dropped_in_its_fallback_because_somebody_else_panics_is_abandoned() {
+    let caught = std::panic::catch_unwind(|| {
+        let _call = begin(has_a_slow_fallback());
+        panic!("not the call's own panic");
+    });
+    assert!(caught.is_err());
+    let counts = counts("rules.foreign");
+    assert_eq!((counts.failure, counts.abandoned), (0, 1));
+    assert_eq!(state("rules.foreign"), Closed);
+}
+
+async fn panics_later() -> Answer {
+    sleep(milli(10)).await;
+    panic!("it panics");
+}
+
+#[circuit_breaker("rules.later_panic")]
+#[fallback(panics_later, may_fail)]
+async fn has_a_fallback_that_panics() -> Answer {
+    Err(Error::Failed(1))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_a_fallback_that_waited_is_a_failure_of_its_call_too() {
+    let mut call = begin(has_a_fallback_that_panics());
+    sleep(milli(10)).await;
+    let caught = std::panic::catch_unwind(AssertUnwindSafe(|| call.look()));
+    assert!(caught.is_err());
+    let counts = counts("rules.later_panic");
+    assert_eq!((counts.failure, counts.abandoned), (1, 0));
+}
