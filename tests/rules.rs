@@ -343,6 +343,78 @@ async fn other_settings_keep_state_and_totals_and_the_newest_results_of_the_same
     assert_eq!(calls(2, || another_rule(&body)).await, "E open");
 }
 
+#[circuit_breaker("rules.probe", failure_threshold = 1, open_for = 1s, success_threshold = 1)]
+#[bulkhead("rules.probe", 1)]
+async fn probes(body: &Body) -> Answer {
+    body.run().await
+}
+
+#[bulkhead("rules.probe")]
+async fn beside_the_breaker(body: &Body) -> Answer {
+    body.run().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_that_is_refused_further_in_gives_its_place_back() {
+    let body = Body::new("F hang S");
+    assert_eq!(calls(1, || probes(&body)).await, "E");
+    let inside = begin(beside_the_breaker(&body));
+    advance(milli(1000)).await;
+    assert_eq!(calls(3, || probes(&body)).await, "full full full");
+    assert_eq!(state("rules.probe"), HalfOpen, "it decides nothing");
+    drop(inside);
+    assert_eq!(calls(1, || probes(&body)).await, "ok");
+    assert_eq!(state("rules.probe"), Closed);
+}
+
+#[circuit_breaker("rules.lately", failure_threshold = 3, window_time = 1s)]
+async fn lately(body: &Body) -> Answer {
+    body.run().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_window_of_time_forgets_what_is_as_old_as_the_window() {
+    let body = Body::new("F");
+    assert_eq!(calls(2, || lately(&body)).await, "E E");
+    advance(milli(1000)).await;
+    assert_eq!(calls(2, || lately(&body)).await, "E E");
+    assert_eq!(state("rules.lately"), Closed);
+    advance(milli(900)).await;
+    assert_eq!(calls(2, || lately(&body)).await, "E open");
+}
+
+#[circuit_breaker(
+    "rules.ramp",
+    failure_threshold = 2,
+    open_for = 1s,
+    success_threshold = 1,
+    ramp = [25%, 50%]
+)]
+async fn ramps(body: &Body) -> Answer {
+    body.run().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_ramp_lets_every_fourth_through_and_then_every_second() {
+    let body = Body::new("F F S");
+    assert_eq!(calls(2, || ramps(&body)).await, "E E");
+    let admitted = |told: &str| told.matches("ok").count();
+    advance(milli(1000)).await;
+    assert_eq!(calls(1, || ramps(&body)).await, "ok", "a probe");
+    for (share, of_twenty) in [(25, 5), (50, 10)] {
+        assert_eq!(
+            snapshot("rules.ramp").admitted_share,
+            Some(Share::percent(share))
+        );
+        let told = calls(20, || ramps(&body)).await;
+        assert_eq!(admitted(&told), of_twenty, "{told}");
+        assert_eq!(told.matches("open").count(), 20 - of_twenty, "{told}");
+        advance(milli(1000)).await;
+    }
+    assert_eq!(state("rules.ramp"), Closed);
+    assert_eq!(admitted(&calls(20, || ramps(&body)).await), 20);
+}
+
 // ---- Retry: what it does about errors and refusals that ask for time
 
 #[retry(3, backoff = exponential(100ms..1s), jitter = none)]
@@ -534,6 +606,51 @@ async fn a_predicate_for_refusals_replaces_the_rules_for_them() {
         "timed-out"
     );
     assert_eq!((body.runs(), body.elapsed()), (1, milli(10)));
+}
+
+#[retry(5, backoff = fixed(100ms), jitter = none)]
+async fn asks_every_100ms(body: &Body) -> Answer {
+    body.run().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_came_with_the_request_ends_the_retries() {
+    for (deadline, starts) in [(201, &[0, 100, 200][..]), (200, &[0, 100])] {
+        let body = Body::new("F");
+        let deadline = Instant::now() + milli(deadline);
+        let answer = resilient::with_deadline(deadline, asks_every_100ms(&body)).await;
+        assert_eq!(told(answer), "E");
+        assert_eq!(body.starts(), starts, "no delay is slept for nothing");
+        assert_eq!(body.elapsed().as_millis(), starts[starts.len() - 1]);
+    }
+}
+
+#[retry(2, backoff = fixed(0s), jitter = none)]
+#[timeout(100ms)]
+#[circuit_breaker("rules.twice")]
+#[bulkhead("rules.twice", 1, queue = 1)]
+async fn cut_twice(body: &Body) -> Answer {
+    body.run().await
+}
+
+#[bulkhead("rules.twice")]
+async fn takes_the_place(body: &Body) -> Answer {
+    body.run().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_cut_in_the_queue_is_abandoned_although_the_one_before_ran() {
+    let body = Body::new("hang");
+    let mut call = begin(cut_twice(&body));
+    let mut other = Begun(Box::pin(takes_the_place(&body)));
+    assert_eq!(other.look(), None, "it queues");
+    sleep(milli(100)).await;
+    assert_eq!(call.look(), None, "the second attempt");
+    assert_eq!(other.look(), None);
+    assert_eq!(told(call.end().await), "timed-out");
+    let counts = counts("rules.twice");
+    assert_eq!((counts.failure, counts.abandoned), (1, 1));
+    assert_eq!(body.runs(), 2, "one of them is the other's");
 }
 
 #[retry(2, backoff = fixed(1s), jitter = none)]
