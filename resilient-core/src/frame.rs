@@ -25,8 +25,9 @@ thread_local! {
 /// Where one call of an annotated function is: waiting, or in its body.
 ///
 /// There is one frame a call, outside of all its policies. Permits look at it when they are
-/// dropped without a result: a body that panicked, and a body that a timeout cut off, are
-/// failures; a call whose caller dropped it, or that was cut off while it waited, is abandoned.
+/// dropped without a result: a body or a predicate that panicked, and a body that a timeout cut
+/// off, are failures; a call whose caller dropped it, that was cut off while it waited, or that
+/// panicked before its body had begun, so that nobody was asked anything, is abandoned.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
