@@ -54,7 +54,7 @@
 //! | [`bulkhead`](macro@bulkhead) | bounds how many calls are inside at a time |
 //! | [`rate_limit`](macro@rate_limit) | bounds how many calls begin in a time |
 //! | [`fallback`](macro@fallback) | answers instead of the error |
-//! | [`resilient`](macro@resilient) | several of them in one place; which order means what |
+//! | [`resilient`](macro@resilient) | several of them in one place, or a pipeline by its name; which order means what |
 //!
 //! # Where to look next
 //!

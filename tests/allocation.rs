@@ -1,6 +1,9 @@
 //! What a call allocates: nothing.
 
-use resilient::{Rejected, bulkhead, circuit_breaker, rate_limit, registry, retry, timeout};
+use resilient::{
+    BulkheadPolicy, Rate, RateLimitPolicy, Rejected, TimeoutPolicy, bulkhead, circuit_breaker,
+    policy, rate_limit, registry, resilient, retry, timeout,
+};
 use std::hint::black_box;
 
 #[derive(Debug)]
@@ -44,6 +47,16 @@ async fn failing(succeed: bool) -> Result<u64, Error> {
     }
 }
 
+#[resilient("allocation.undefined")]
+async fn undefined() -> Result<u64, Error> {
+    Ok(black_box(1))
+}
+
+#[resilient("allocation.defined")]
+async fn defined() -> Result<u64, Error> {
+    Ok(black_box(1))
+}
+
 /// Allocations of a thousand calls, after the first few of them.
 fn allocations(call: impl AsyncFn(u32)) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -74,6 +87,24 @@ fn allocations(call: impl AsyncFn(u32)) -> u64 {
 #[test]
 fn a_call_through_five_policies_allocates_nothing() {
     let allocated = allocations(async |_| assert_eq!(stack(true).await.unwrap(), 1));
+    assert_eq!(allocated, 0);
+}
+
+#[test]
+fn a_call_through_a_pipeline_allocates_nothing() {
+    let allocated = allocations(async |_| assert_eq!(undefined().await.unwrap(), 1));
+    assert_eq!(allocated, 0);
+    let second = std::time::Duration::from_secs(1);
+    policy("allocation.defined")
+        .timeout(TimeoutPolicy::new().duration(5 * second))
+        .circuit_breaker(resilient::CircuitBreakerPolicy::new())
+        .retry(resilient::RetryPolicy::new())
+        .rate_limit(RateLimitPolicy::new().rate(Rate::new(1_000_000, second)))
+        .attempt_timeout(TimeoutPolicy::new().duration(second))
+        .bulkhead(BulkheadPolicy::new().limit(20))
+        .register()
+        .unwrap();
+    let allocated = allocations(async |_| assert_eq!(defined().await.unwrap(), 1));
     assert_eq!(allocated, 0);
 }
 

@@ -1,7 +1,9 @@
 //! How much bigger futures get: 64 bytes for a policy, 160 more for a timeout, and 96 more for a
 //! bulkhead or a rate limit in which a call may wait.
 
-use resilient::{Rejected, bulkhead, circuit_breaker, fallback, rate_limit, retry, timeout};
+use resilient::{
+    Rejected, bulkhead, circuit_breaker, fallback, rate_limit, resilient, retry, timeout,
+};
 
 const POLICY: usize = 64;
 const TIMEOUT: usize = 160;
@@ -54,6 +56,8 @@ functions! {
     #[timeout(1s)]
     #[bulkhead(20, queue = 50)]
     seven;
+    #[resilient("future_size.pipeline")]
+    pipeline;
 }
 
 fn added<F>(future: impl FnOnce(u64) -> F) -> usize {
@@ -81,4 +85,6 @@ fn a_policy_costs_few_bytes_however_big_the_body_is() {
     within("three", added(three), 3 * POLICY + TIMEOUT);
     within("five", added(five), 5 * POLICY + 2 * TIMEOUT + WAIT);
     within("seven", added(seven), 7 * POLICY + 2 * TIMEOUT + 2 * WAIT);
+    let six = 6 * POLICY + 2 * TIMEOUT + 2 * WAIT;
+    within("pipeline", added(pipeline), six);
 }

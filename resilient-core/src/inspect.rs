@@ -1,7 +1,7 @@
 //! What can be seen of everything: snapshots, findings, explanations, and their texts for people.
 
-use crate::policy::{LiveSnapshot, Policy, RetryPolicy, Timeout, TimeoutPolicy};
-use crate::registry::{AnyEntry, Conflict, Registry};
+use crate::policy::{AttemptTimeoutPolicy, LiveSnapshot, Policy, RetryPolicy, TimeoutPolicy};
+use crate::registry::{AnyEntry, Conflict, PIPELINE, Registry, UndefinedPipelines};
 use crate::setting::{InvalidSetting, Kind, Setting, Source, Span, Value};
 use crate::site::{KnownLayer, KnownSite, known_site, known_sites};
 use std::fmt;
@@ -27,7 +27,9 @@ impl Registry {
             .into_iter()
             .map(CallSiteSnapshot::of)
             .collect();
-        let policies = self.all().into_iter().map(PolicySnapshot::of).collect();
+        let undefined = self.undefined_pipelines();
+        let of = |entry| PolicySnapshot::of(entry, &undefined);
+        let policies = self.all().into_iter().map(of).collect();
         Snapshot {
             at: SystemTime::now(),
             policies,
@@ -37,7 +39,8 @@ impl Registry {
 
     /// What can be seen of one policy of this kind; `None` if nobody has mentioned its name.
     pub fn policy_snapshot(&self, kind: Kind, name: &str) -> Option<PolicySnapshot> {
-        self.any(name, kind).map(PolicySnapshot::of)
+        let entry = self.any(name, kind)?;
+        Some(PolicySnapshot::of(entry, &self.undefined_pipelines()))
     }
 
     /// Looks for what is probably a mistake: names that nobody has defined, attributes that
@@ -45,7 +48,14 @@ impl Registry {
     ///
     /// Empty if there is nothing to say. Worth an assertion in a test of every service.
     pub fn validate(&self) -> Vec<Finding> {
-        let mut findings = Vec::new();
+        let pipelines = self.undefined_pipelines().into_iter();
+        let mut findings: Vec<_> = pipelines
+            .map(|(policy, call_sites)| Finding::Undefined {
+                kind: PIPELINE,
+                policy,
+                call_sites,
+            })
+            .collect();
         for entry in self.all() {
             let (kind, policy) = (entry.kind(), entry.name());
             if entry.is_undefined() {
@@ -129,8 +139,11 @@ pub struct PolicySnapshot {
     pub name: &'static str,
     /// Its kind.
     pub kind: Kind,
-    /// True if attributes refer to it by name and nobody has written a setting.
+    /// True if attributes refer to it by name and nobody has written a setting; in a pipeline, if
+    /// nobody has defined any policy of that name. Probably the name is written wrong.
     pub undefined: bool,
+    /// True if it stands in pipelines alone and nobody has defined it: it is switched off.
+    pub lets_through: bool,
     /// Its state and its counts.
     pub live: LiveSnapshot,
     /// Its settings, each with its source.
@@ -140,11 +153,13 @@ pub struct PolicySnapshot {
 }
 
 impl PolicySnapshot {
-    fn of(entry: &'static dyn AnyEntry) -> Self {
+    fn of(entry: &'static dyn AnyEntry, pipelines: &UndefinedPipelines) -> Self {
+        let lets_through = entry.lets_through();
         Self {
             name: entry.name(),
             kind: entry.kind(),
-            undefined: entry.is_undefined(),
+            undefined: entry.is_undefined() || lets_through && pipelines.contains_key(entry.name()),
+            lets_through,
             live: entry.snapshot(),
             settings: entry.settings(),
             call_sites: entry.call_sites(),
@@ -249,7 +264,7 @@ fn without_effect(entry: &'static dyn AnyEntry) -> Vec<(&'static str, &'static s
 pub enum Finding {
     /// A name is referred to that nobody has defined: probably it is written wrong.
     Undefined {
-        /// The kind of the policy.
+        /// The kind of the policy, or `pipeline` where nobody has defined any policy of a pipeline.
         kind: Kind,
         /// Its name.
         policy: &'static str,
@@ -385,6 +400,8 @@ pub struct LayerExplanation {
     pub written: &'static str,
     /// The settings that somebody has written, with their values now.
     pub settings: Vec<Setting>,
+    /// True if it stands in a pipeline and nobody has defined it: it lets every call through.
+    pub lets_through: bool,
 }
 
 impl Explanation {
@@ -409,6 +426,7 @@ impl Explanation {
                 policy,
                 written,
                 settings,
+                lets_through: entry.is_some_and(AnyEntry::lets_through),
             }
         });
         Self {
@@ -429,15 +447,27 @@ fn longest(
     inner: Option<Duration>,
     warnings: &mut Vec<String>,
 ) -> Option<Duration> {
-    if layer.kind == TimeoutPolicy::KIND {
-        let limit = registry.timeout(layer.policy).and_then(Timeout::duration);
+    let entry = registry.any(layer.policy, layer.kind);
+    if entry.is_some_and(AnyEntry::lets_through) {
+        return inner;
+    }
+    let timeout = if layer.kind == TimeoutPolicy::KIND {
+        registry.timeout(layer.policy)
+    } else if layer.kind == AttemptTimeoutPolicy::KIND {
+        registry.attempt_timeout(layer.policy)
+    } else {
+        None
+    };
+    if let Some(timeout) = timeout {
+        let limit = timeout.duration();
         let Some(limit) = limit.filter(|_| !layer.is_per_call) else {
             return inner;
         };
         if let Some(inner) = inner.filter(|inner| *inner > limit) {
             warnings.push(format!(
-                "what stands below timeout `{}` may take {}, but is cut off after {}: later \
+                "what stands below {} `{}` may take {}, but is cut off after {}: later \
                  attempts get less time than their own timeout, or none",
+                layer.kind,
                 layer.policy,
                 Span(inner),
                 Span(limit)
@@ -449,7 +479,7 @@ fn longest(
         let retry = registry.retry(layer.policy)?;
         return inner.map(|attempt| retry.longest(attempt));
     }
-    let wait = registry.any(layer.policy, layer.kind).map(longest_wait);
+    let wait = entry.map(longest_wait);
     Some(inner?.saturating_add(wait.unwrap_or(Some(Duration::ZERO))?))
 }
 
@@ -489,7 +519,11 @@ impl fmt::Display for Explanation {
             vec![
                 format!("  {}{}", "  ".repeat(depth), layer.kind),
                 name.to_owned(),
-                settings.collect::<Vec<_>>().join(", "),
+                if layer.lets_through {
+                    "lets every call through: nobody defines it".to_owned()
+                } else {
+                    settings.collect::<Vec<_>>().join(", ")
+                },
             ]
         });
         write_columns(f, &rows.collect::<Vec<_>>())?;
@@ -522,6 +556,8 @@ impl fmt::Display for Snapshot {
             let mut note = live.note();
             if policy.undefined {
                 note = format!("undefined: nobody has written its settings. {note}");
+            } else if policy.lets_through {
+                "lets every call through: nobody defines it".clone_into(&mut note);
             }
             vec![
                 policy.name.to_owned(),

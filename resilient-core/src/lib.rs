@@ -35,13 +35,14 @@ pub use inspect::{
 };
 pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predicate, Verdict};
 pub use policy::{
-    Algorithm, Attempt, Bulkhead, BulkheadAdmission, BulkheadPermit, BulkheadPolicy,
-    BulkheadSnapshot, CircuitBreaker, CircuitBreakerCounts, CircuitBreakerOverride,
-    CircuitBreakerPermit, CircuitBreakerPolicy, CircuitBreakerSnapshot, CircuitBreakerState,
-    CircuitBreakerWindow, Delay, Delaying, Fallback, FallbackPolicy, FallbackSnapshot,
-    IdempotencyKey, LivePolicy, LiveSnapshot, Order, OtherSnapshot, Policy, RateLimitAdmission,
-    RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry, RetryCall, RetryPolicy,
-    RetrySnapshot, Ruling, TimeInStates, Timed, Timeout, TimeoutPolicy, TimeoutSnapshot,
+    Algorithm, Attempt, AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadAdmission,
+    BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, CircuitBreaker, CircuitBreakerCounts,
+    CircuitBreakerOverride, CircuitBreakerPermit, CircuitBreakerPolicy, CircuitBreakerSnapshot,
+    CircuitBreakerState, CircuitBreakerWindow, Delay, Delaying, Fallback, FallbackPolicy,
+    FallbackSnapshot, IdempotencyKey, LivePolicy, LiveSnapshot, Order, OtherSnapshot, Policy,
+    RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry, RetryCall,
+    RetryPolicy, RetrySnapshot, Ruling, TimeInStates, Timed, Timeout, TimeoutPolicy,
+    TimeoutSnapshot,
 };
 pub use registry::{Conflict, PolicyDefinition, RegisterError, Registry, Written, policy};
 pub use setting::{InvalidSetting, Kind, Override, Ramp, Rate, Setting, Share, Source, Value};

@@ -3,19 +3,22 @@
 //! A policy is known under its kind and its name. Its definition has layers, default < attribute <
 //! code, and each setting is taken from the highest layer that writes it. Calls never come here:
 //! a call site looks its policies up once and keeps them.
+//!
+//! A policy that only pipelines mention has one layer more, below the defaults: it is switched off.
+//! So whatever anybody writes about it, or a single attribute that names it, switches it on.
 
 use crate::error::Rejected;
 use crate::event::{self, Events, What};
 use crate::policy::{
-    Bulkhead, BulkheadPolicy, CircuitBreaker, CircuitBreakerPolicy, Fallback, FallbackPolicy,
-    LivePolicy, LiveSnapshot, Policy, RateLimitPolicy, RateLimiter, Retry, RetryPolicy, Timeout,
-    TimeoutPolicy,
+    AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadPolicy, CircuitBreaker,
+    CircuitBreakerPolicy, Fallback, FallbackPolicy, LivePolicy, LiveSnapshot, Policy,
+    RateLimitPolicy, RateLimiter, Retry, RetryPolicy, Timeout, TimeoutPolicy,
 };
 use crate::setting::{InvalidSetting, Kind, Setting, Source, Value};
 use crate::sync::{AtomicBool, Mutex, Ordering};
 use crate::time;
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -36,7 +39,15 @@ use std::sync::LazyLock;
 /// ```
 pub struct Registry {
     entries: Mutex<Entries>,
+    /// The pipelines that have seen a call.
+    used_pipelines: Mutex<BTreeSet<&'static str>>,
 }
+
+/// The functions that use them, by the names of the pipelines.
+pub(crate) type UndefinedPipelines = BTreeMap<&'static str, Vec<&'static str>>;
+
+/// What a pipeline is called where a policy's kind stands.
+pub(crate) const PIPELINE: Kind = Kind::new("pipeline");
 
 /// By name first, so that the policies of one name stand together.
 type Entries = BTreeMap<(&'static str, Kind), &'static dyn AnyEntry>;
@@ -46,6 +57,7 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     time::start();
     Registry {
         entries: Mutex::new(BTreeMap::new()),
+        used_pipelines: Mutex::new(BTreeSet::new()),
     }
 });
 
@@ -65,7 +77,14 @@ impl Registry {
         self.live::<RetryPolicy>(name)
     }
 
-    /// The timeout of this name; `None` if nobody has mentioned it.
+    /// The timeout of each attempt in the pipelines of this name; `None` if nobody has mentioned it.
+    pub fn attempt_timeout(&self, name: &str) -> Option<&'static Timeout> {
+        self.live::<AttemptTimeoutPolicy>(name)
+            .map(AttemptTimeout::timeout)
+    }
+
+    /// The timeout of this name; `None` if nobody has mentioned it. In a pipeline it is the one of the
+    /// whole call.
     pub fn timeout(&self, name: &str) -> Option<&'static Timeout> {
         self.live::<TimeoutPolicy>(name)
     }
@@ -108,6 +127,32 @@ impl Registry {
     /// All policies, by name and kind.
     pub(crate) fn all(&self) -> Vec<&'static dyn AnyEntry> {
         self.entries.lock().values().copied().collect()
+    }
+
+    /// The pipelines of which nobody defines any policy.
+    pub(crate) fn undefined_pipelines(&self) -> UndefinedPipelines {
+        let mut pipelines = BTreeMap::new();
+        for entry in self.all() {
+            let call_sites = entry.pipelines();
+            if !call_sites.is_empty() {
+                let pipeline = pipelines.entry(entry.name()).or_insert(Some(call_sites));
+                if entry.is_defined() {
+                    *pipeline = None;
+                }
+            }
+        }
+        let undefined = pipelines.into_iter();
+        undefined
+            .filter_map(|(name, call_sites)| Some((name, call_sites?)))
+            .collect()
+    }
+
+    /// Reports a pipeline that nobody defines, once, when it sees its first call.
+    pub(crate) fn first_use_of_pipeline(&self, name: &'static str) {
+        let is_first = self.used_pipelines.lock().insert(name);
+        if is_first && self.undefined_pipelines().contains_key(name) {
+            event::emit(PIPELINE, name, What::Undefined);
+        }
     }
 
     /// Adds what an attribute wrote under `name`, and makes the policy known.
@@ -162,9 +207,18 @@ pub(crate) struct Declaration<P> {
     pub(crate) file: &'static str,
     pub(crate) line: u32,
     pub(crate) call_site: &'static str,
-    /// False where the policy needs nothing that could be written: it has no name of its own, or
-    /// its one setting is computed for each call.
-    pub(crate) wants_definition: bool,
+    pub(crate) reference: Reference,
+}
+
+/// What it means for an attribute if nobody writes anything about its policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reference {
+    /// Nothing: the policy has no name of its own, or its one setting is computed for each call.
+    Complete,
+    /// Its name is probably written wrong; the defaults hold.
+    Named,
+    /// Its pipeline does without it.
+    Pipeline,
 }
 
 /// One policy: its definition in layers, and the live policy that it makes.
@@ -187,11 +241,36 @@ struct Definition<P> {
 
 impl<P: Policy> Definition<P> {
     fn effective(&self) -> P {
+        if self.lets_through() {
+            P::switched_off()
+        } else {
+            self.written()
+        }
+    }
+
+    /// What is written in all layers together.
+    fn written(&self) -> P {
         let attributes = self
             .attributes
             .iter()
             .fold(P::default(), |above, below| above.over(below.policy));
         self.code.unwrap_or_default().over(attributes)
+    }
+
+    fn is_defined(&self) -> bool {
+        let written = self.written();
+        self.code.is_some() || P::KEYS.iter().any(|key| written.written(key).is_some())
+    }
+
+    fn refers(&self, reference: Reference) -> bool {
+        let mut attributes = self.attributes.iter();
+        attributes.any(|attribute| attribute.reference == reference)
+    }
+
+    /// Whether only pipelines mention it, which do without it.
+    fn lets_through(&self) -> bool {
+        let alone = !self.refers(Reference::Named) && !self.refers(Reference::Complete);
+        alone && self.refers(Reference::Pipeline) && !self.is_defined()
     }
 
     fn source(&self, key: &str) -> Source {
@@ -208,14 +287,7 @@ impl<P: Policy> Definition<P> {
     }
 
     fn is_undefined(&self) -> bool {
-        self.code.is_none()
-            && self
-                .attributes
-                .iter()
-                .any(|attribute| attribute.wants_definition)
-            && P::KEYS
-                .iter()
-                .all(|key| self.effective().written(key).is_none())
+        self.refers(Reference::Named) && !self.is_defined()
     }
 }
 
@@ -239,6 +311,20 @@ impl<P: Policy> Entry<P> {
             event::emit(P::KIND, self.name, What::Undefined);
         }
         &self.live
+    }
+
+    /// The functions that refer to it in this way, by name.
+    fn call_sites_by(&self, by: impl Fn(Reference) -> bool) -> Vec<&'static str> {
+        let definition = self.definition.lock();
+        let mut call_sites: Vec<_> = definition
+            .attributes
+            .iter()
+            .filter(|attribute| by(attribute.reference))
+            .map(|attribute| attribute.call_site)
+            .collect();
+        call_sites.sort_unstable();
+        call_sites.dedup();
+        call_sites
     }
 
     fn change(&self, change: impl FnOnce(&mut Definition<P>)) {
@@ -270,6 +356,11 @@ pub(crate) trait AnyEntry: Send + Sync {
     fn as_any(&'static self) -> &'static dyn Any;
     fn settings(&self) -> Vec<Setting>;
     fn is_undefined(&self) -> bool;
+    fn is_defined(&self) -> bool;
+    /// Whether only pipelines mention it and nobody defines it, so that it is switched off.
+    fn lets_through(&self) -> bool;
+    /// The functions in whose pipelines it stands.
+    fn pipelines(&self) -> Vec<&'static str>;
     /// What attributes and code wrote together, if it contradicts itself.
     fn invalid(&self) -> Option<InvalidSetting>;
     fn call_sites(&self) -> Vec<&'static str>;
@@ -306,20 +397,24 @@ impl<P: Policy> AnyEntry for Entry<P> {
         self.definition.lock().is_undefined()
     }
 
+    fn is_defined(&self) -> bool {
+        self.definition.lock().is_defined()
+    }
+
+    fn lets_through(&self) -> bool {
+        self.definition.lock().lets_through()
+    }
+
+    fn pipelines(&self) -> Vec<&'static str> {
+        self.call_sites_by(|reference| reference == Reference::Pipeline)
+    }
+
     fn invalid(&self) -> Option<InvalidSetting> {
         self.definition.lock().effective().invalid()
     }
 
     fn call_sites(&self) -> Vec<&'static str> {
-        let definition = self.definition.lock();
-        let mut call_sites: Vec<_> = definition
-            .attributes
-            .iter()
-            .map(|attribute| attribute.call_site)
-            .collect();
-        call_sites.sort_unstable();
-        call_sites.dedup();
-        call_sites
+        self.call_sites_by(|_| true)
     }
 
     fn conflicts(&self) -> Vec<Conflict> {
@@ -459,7 +554,13 @@ impl PolicyDefinition {
         self.with(policy)
     }
 
-    /// Defines the timeout of this name.
+    /// Defines the timeout of each attempt in the pipelines of this name, a kind of its own:
+    /// `attempt_timeout`.
+    pub fn attempt_timeout(self, policy: TimeoutPolicy) -> Self {
+        self.with(AttemptTimeoutPolicy::from(policy))
+    }
+
+    /// Defines the timeout of this name. In a pipeline it is the one of the whole call.
     pub fn timeout(self, policy: TimeoutPolicy) -> Self {
         self.with(policy)
     }

@@ -4,7 +4,7 @@
 //! before their first call.
 
 use crate::policy::Policy;
-use crate::registry::{Declaration, Entry, Registry};
+use crate::registry::{Declaration, Entry, Reference, Registry};
 use crate::setting::Kind;
 use crate::sync::Mutex;
 use std::collections::BTreeMap;
@@ -18,7 +18,8 @@ use std::sync::{Once, OnceLock};
 pub struct Binding<P: Policy> {
     policy: P,
     name: Option<&'static str>,
-    wants_definition: bool,
+    reference: Reference,
+    is_per_call: bool,
     entry: OnceLock<&'static Entry<P>>,
     live: OnceLock<&'static P::Live>,
 }
@@ -27,11 +28,15 @@ impl<P: Policy> Binding<P> {
     /// What an attribute wrote, under its name if it has one.
     #[must_use]
     pub const fn new(policy: P, name: Option<&'static str>) -> Self {
-        let wants_definition = name.is_some();
+        let reference = match name {
+            Some(_) => Reference::Named,
+            None => Reference::Complete,
+        };
         Self {
             policy,
             name,
-            wants_definition,
+            reference,
+            is_per_call: false,
             entry: OnceLock::new(),
             live: OnceLock::new(),
         }
@@ -40,7 +45,15 @@ impl<P: Policy> Binding<P> {
     /// The same binding for a policy whose one setting is computed for each call.
     #[must_use]
     pub const fn per_call(mut self) -> Self {
-        self.wants_definition = false;
+        self.reference = Reference::Complete;
+        self.is_per_call = true;
+        self
+    }
+
+    /// The same binding as a part of a pipeline, which does without the policy if nobody defines it.
+    #[must_use]
+    pub const fn in_pipeline(mut self) -> Self {
+        self.reference = Reference::Pipeline;
         self
     }
 
@@ -66,6 +79,9 @@ impl<P: Policy> Binding<P> {
             let name = self.name.unwrap_or("unlisted");
             Registry::bare().declare(name, &self.declaration(name, "", 0))
         });
+        if let (Reference::Pipeline, Some(name)) = (self.reference, self.name) {
+            Registry::bare().first_use_of_pipeline(name);
+        }
         self.live.get_or_init(|| entry.first_use())
     }
 
@@ -75,13 +91,12 @@ impl<P: Policy> Binding<P> {
         file: &'static str,
         line: u32,
     ) -> Declaration<P> {
-        let wants_definition = self.wants_definition;
         Declaration {
             policy: self.policy,
             file,
             line,
             call_site,
-            wants_definition,
+            reference: self.reference,
         }
     }
 }
@@ -104,7 +119,7 @@ impl<P: Policy> AnyBinding for Binding<P> {
     }
 
     fn is_per_call(&self) -> bool {
-        self.name.is_some() && !self.wants_definition
+        self.is_per_call
     }
 
     fn declare(&'static self, name: &'static str, call_site: &'static str, at: &CallSite) {

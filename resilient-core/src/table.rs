@@ -158,6 +158,10 @@ macro_rules! policy {
                 }
             }
 
+            fn switched_off() -> Self {
+                Self::new().enabled(false)
+            }
+
             fn without(mut self, key: &str) -> Self {
                 match key {
                     $( stringify!($key) => self.$key = None, )*

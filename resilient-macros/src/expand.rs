@@ -114,9 +114,12 @@ impl Expansion<'_> {
             };
             let per_call = layer.per_call.as_ref();
             let per_call = per_call.map(|_| quote_spanned!(self.site=> .per_call()));
+            let in_pipeline = layer
+                .in_pipeline
+                .then(|| quote_spanned!(self.site=> .in_pipeline()));
             quote_spanned!(self.site=>
                 static #binding: #private::Binding<#private::#policy> =
-                    #private::Binding::new(#value, #name) #per_call;
+                    #private::Binding::new(#value, #name) #per_call #in_pipeline;
             )
         });
         each.collect()

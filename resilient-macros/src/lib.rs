@@ -9,6 +9,7 @@ mod expand;
 mod function;
 mod literal;
 mod parse;
+mod pipeline;
 mod rename;
 mod shared;
 mod stack;
@@ -96,6 +97,10 @@ pub fn fallback(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `#[resilient(timeout(5s), retry(3), timeout(1s))]` is exactly these attributes, at its place, in
 /// this order, and may be mixed with single ones.
+///
+/// `#[resilient("pricing")]` is the pipeline of that name: a timeout of the whole call, a circuit
+/// breaker, a retry, a rate limit, a timeout of each attempt and a bulkhead, in this order, each of
+/// which lets every call through until it is defined.
 #[proc_macro_attribute]
 pub fn resilient(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute("resilient", arguments.into(), item.into()).into()

@@ -37,6 +37,8 @@ pub(crate) struct Layer {
     pub(crate) cost: Option<Expr>,
     pub(crate) answer: Option<Answer>,
     pub(crate) may_fail: bool,
+    /// Whether it stands for its part of `#[resilient("pricing")]`.
+    pub(crate) in_pipeline: bool,
 }
 
 /// One call of a builder.
@@ -58,6 +60,25 @@ pub(crate) enum Answer {
 }
 
 impl Layer {
+    /// The layer of an attribute in which nothing is written.
+    pub(crate) fn bare(attribute: &'static Attribute, written: &Written) -> Self {
+        Self {
+            attribute,
+            span: written.name.span(),
+            written: readable(written),
+            name: None,
+            data: vec![],
+            per_call: None,
+            predicates: vec![],
+            attempt: None,
+            idempotency_key: None,
+            cost: None,
+            answer: None,
+            may_fail: false,
+            in_pipeline: false,
+        }
+    }
+
     pub(crate) fn is(&self, name: &str) -> bool {
         self.attribute.name == name
     }
@@ -85,20 +106,7 @@ pub(crate) fn attribute(written: &Written) -> Result<Parsed> {
     };
     let mut arguments = Arguments {
         parsed: Parsed {
-            layer: Layer {
-                attribute,
-                span: written.name.span(),
-                written: readable(written),
-                name: None,
-                data: vec![],
-                per_call: None,
-                predicates: vec![],
-                attempt: None,
-                idempotency_key: None,
-                cost: None,
-                answer: None,
-                may_fail: false,
-            },
+            layer: Layer::bare(attribute, written),
             shared: Shared::default(),
         },
         given: vec![],

@@ -2,6 +2,7 @@
 
 use crate::arguments::{lends_mutably, mentions_mutable_borrow};
 use crate::parse::{self, Answer, Layer, Parsed, Written};
+use crate::pipeline;
 use crate::shared::{Mistakes, Shared};
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
@@ -54,13 +55,27 @@ impl Stack {
         }
     }
 
-    /// `#[resilient(timeout(5s), retry(3))]` is exactly these attributes, at its place.
+    /// `#[resilient(timeout(5s), retry(3))]` is exactly these attributes, at its place, and
+    /// `#[resilient("pricing")]` a pipeline.
     fn add_combined(&mut self, written: &Written, mistakes: &mut Mistakes) {
         const EXAMPLE: &str = "`resilient(timeout(5s), retry(3))`";
+        if pipeline::is_meant(&written.arguments) {
+            match pipeline::parse(written) {
+                Ok((layers, shared)) => {
+                    self.layers.extend(layers);
+                    self.shared.add(shared, mistakes);
+                }
+                Err(error) => mistakes.add(error),
+            }
+            return;
+        }
         if written.arguments.is_empty() {
             mistakes.add(Error::new(
                 written.name.span(),
-                format!("`resilient` takes the policies of the function: {EXAMPLE}"),
+                format!(
+                    "`resilient` takes the policies of the function, {EXAMPLE}, or the name of a \
+                     pipeline, `resilient(\"pricing\")`"
+                ),
             ));
             return;
         }
@@ -75,8 +90,9 @@ impl Stack {
                     return Err(Error::new(
                         input.span(),
                         format!(
-                            "`resilient` takes policies such as {EXAMPLE}; a name stands in the \
-                             parentheses of a policy"
+                            "beside policies, as in {EXAMPLE}, a name stands in the parentheses of \
+                             one of them; the name of a pipeline stands alone: \
+                             `resilient(\"pricing\")`"
                         ),
                     ));
                 }
@@ -146,7 +162,11 @@ impl Stack {
                 .rev()
                 .find(|outer| outer.is("retry") || outer.is("circuit_breaker"));
             if let (true, Some(outer)) = (layer.always_answers(), outer) {
-                let outer = outer.attribute.name;
+                let outer = if outer.in_pipeline {
+                    "pipeline".to_owned()
+                } else {
+                    format!("`{}`", outer.attribute.name)
+                };
                 let mend = match layer.answer {
                     Some(Answer::Value(_)) => "move it above".to_owned(),
                     _ => "move it above, or add `may_fail` if it can fail itself".to_owned(),
@@ -154,7 +174,7 @@ impl Stack {
                 mistakes.add(Error::new(
                     layer.span,
                     format!(
-                        "this fallback answers every failure, so the `{outer}` above it never \
+                        "this fallback answers every failure, so the {outer} above it never \
                          sees one: {mend}"
                     ),
                 ));

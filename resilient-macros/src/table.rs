@@ -43,7 +43,6 @@ pub(crate) enum Takes {
 }
 
 impl Takes {
-    #[cfg(test)]
     /// Whether the value is data, which the registry keeps, and not code, which stays at the site.
     pub(crate) const fn is_data(self) -> bool {
         !matches!(
@@ -218,6 +217,16 @@ pub(crate) static ATTRIBUTES: [Attribute; 6] = [
         ],
     },
 ];
+
+/// The timeout of each attempt in a pipeline. No attribute stands for it alone: below a `retry`,
+/// `timeout` says the same.
+pub(crate) static ATTEMPT_TIMEOUT: Attribute = Attribute {
+    name: "timeout",
+    policy: "AttemptTimeoutPolicy",
+    rejects: true,
+    positional: None,
+    keys: &[],
+};
 
 /// The word of `words` that was probably meant by `written`.
 pub(crate) fn nearest<'a>(

@@ -22,7 +22,9 @@ pub use rate_limit::{
 pub use retry::{
     Attempt, Delay, Delaying, IdempotencyKey, Retry, RetryCall, RetryPolicy, RetrySnapshot,
 };
-pub use timeout::{Timed, Timeout, TimeoutPolicy, TimeoutSnapshot};
+pub use timeout::{
+    AttemptTimeout, AttemptTimeoutPolicy, Timed, Timeout, TimeoutPolicy, TimeoutSnapshot,
+};
 
 use crate::setting::{InvalidSetting, Kind, Value};
 use std::fmt;
@@ -48,6 +50,10 @@ pub trait Policy: Copy + Default + PartialEq + fmt::Debug + Send + Sync + 'stati
 
     /// The value that holds for `key`: what is written, or else the default.
     fn effective(&self, key: &str) -> Option<Value>;
+
+    /// A policy that lets every call through: what a pipeline has where nobody defines a kind.
+    #[must_use]
+    fn switched_off() -> Self;
 
     /// The policy with nothing written for `key`.
     #[must_use]

@@ -1,12 +1,16 @@
 //! Timeout: the work is dropped when its time is up.
 
+mod attempt;
+
+pub use attempt::{AttemptTimeout, AttemptTimeoutPolicy};
+
 use crate::deadline::Deadline;
 use crate::error::Rejected;
 use crate::event;
 use crate::frame;
 use crate::outcome::{Failure, Inside};
 use crate::policy::{LivePolicy, LiveSnapshot, Policy, Show};
-use crate::setting::Span;
+use crate::setting::{Kind, Span};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::table::policy;
 use crate::time::{self, NEVER, Nanos, nanos};
@@ -75,6 +79,7 @@ const fn end(begin: Nanos, after: Nanos, outer: Nanos) -> (Nanos, bool) {
 #[derive(Debug)]
 pub struct Timeout {
     name: &'static str,
+    kind: Kind,
     /// `NEVER` while it is switched off or nobody has given it a duration.
     after: AtomicU64,
     enabled: AtomicBool,
@@ -153,7 +158,7 @@ impl Timeout {
     fn refuse(&self) -> Rejected {
         self.no_time_left.fetch_add(1, Ordering::Relaxed);
         let rejected = Rejected::no_time_left(self.name);
-        event::emit_rejected(TimeoutPolicy::KIND, rejected);
+        event::emit_rejected(self.kind, rejected);
         rejected
     }
 
@@ -166,17 +171,15 @@ impl Timeout {
         } else {
             Rejected::timed_out(self.name, after)
         };
-        event::emit_rejected(TimeoutPolicy::KIND, rejected);
+        event::emit_rejected(self.kind, rejected);
         rejected
     }
-}
 
-impl LivePolicy for Timeout {
-    type Policy = TimeoutPolicy;
-
-    fn new(name: &'static str, policy: &TimeoutPolicy) -> Self {
+    /// A timeout that reports what it does under this kind.
+    fn of_kind(kind: Kind, name: &'static str, policy: &TimeoutPolicy) -> Self {
         let timeout = Self {
             name,
+            kind,
             after: AtomicU64::new(NEVER),
             enabled: AtomicBool::new(true),
             timed_out: AtomicU64::new(0),
@@ -184,6 +187,14 @@ impl LivePolicy for Timeout {
         };
         timeout.reconfigure(policy);
         timeout
+    }
+}
+
+impl LivePolicy for Timeout {
+    type Policy = TimeoutPolicy;
+
+    fn new(name: &'static str, policy: &TimeoutPolicy) -> Self {
+        Self::of_kind(TimeoutPolicy::KIND, name, policy)
     }
 
     fn reconfigure(&self, policy: &TimeoutPolicy) {

@@ -106,6 +106,19 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
 }
 
 #[test]
+fn a_pipeline_is_its_fixed_nest() {
+    compare(
+        "pipeline",
+        r#"
+#[resilient("pricing", map_err = refused)]
+async fn price(sku: &Sku) -> Result<Price, PriceError> {
+    ask(sku).await
+}
+"#,
+    );
+}
+
+#[test]
 fn a_function_that_cannot_fail_is_answered_for() {
     compare(
         "cannot_fail",
