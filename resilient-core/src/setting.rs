@@ -99,8 +99,8 @@ impl Share {
 
     /// True if `part` of `whole` is at least this share, without rounding.
     #[must_use]
-    pub const fn is_reached(self, part: u32, whole: u32) -> bool {
-        part as u64 * Self::WHOLE as u64 >= self.parts_per_million as u64 * whole as u64
+    pub const fn is_reached(self, part: u64, whole: u64) -> bool {
+        part as u128 * Self::WHOLE as u128 >= self.parts_per_million as u128 * whole as u128
     }
 }
 
@@ -539,7 +539,7 @@ mod tests {
         assert!(!Share::percent(100).is_reached(2, 3));
         assert!(Share::ratio(0.333_333).is_reached(1, 3));
         assert!(!Share::ratio(0.333_334).is_reached(1, 3));
-        assert!(Share::percent(50).is_reached(u32::MAX / 2 + 1, u32::MAX));
+        assert!(Share::percent(50).is_reached(u64::MAX / 2 + 1, u64::MAX));
     }
 
     #[test]

@@ -16,8 +16,7 @@ pub(crate) struct Counts {
 impl Counts {
     /// True if `part` of the calls is at least `share` of them; of no calls, nothing is.
     pub(crate) fn reached(self, share: Share, part: u64) -> bool {
-        let (part, calls) = (u128::from(part), u128::from(self.calls));
-        calls > 0 && part * 1_000_000 >= u128::from(share.as_parts_per_million()) * calls
+        self.calls > 0 && share.is_reached(part, self.calls)
     }
 
     /// Which share of the calls `part` is, rounded down to one in a million; `None` of no calls.
