@@ -3,15 +3,17 @@
 use crate::gateway::{Books, Payment};
 use crate::inventory::Reservation;
 use crate::load::{Answer, Outcome, Story};
-use crate::order::Receipt;
+use crate::order::{Receipt, Recommended};
 use crate::phase::{FLAPPING, HANGING, HEALTHY, NO_RECOMMENDATIONS};
 use crate::report::{first_answers, milliseconds, of_phase, percentile, sorted};
-use resilient::CircuitBreakerState;
+use crate::speed::Speed;
+use resilient::{CircuitBreakerState, Kind, LiveSnapshot};
 use std::collections::HashMap;
 use std::time::Duration;
 
 /// Everything that was seen.
 pub(crate) struct Evidence {
+    pub(crate) speed: Speed,
     pub(crate) stories: Vec<Story>,
     /// What the checkout promised, by order.
     pub(crate) receipts: HashMap<String, Receipt>,
@@ -32,13 +34,25 @@ type Finding = Result<String, String>;
 /// A claim and how it is checked.
 type Check = (&'static str, fn(&Evidence) -> Finding);
 
-const CHECKS: [Check; 11] = [
+const CHECKS: [Check; 14] = [
     (
         "recommendations dead: every order completes",
         recommendations_are_optional,
     ),
     (
-        "payments hang: refused in under 50 ms once open",
+        "recommendations dead: nobody waits long for them",
+        recommendations_are_limited,
+    ),
+    (
+        "recommendations dead: both fallbacks answer",
+        fallbacks_answer,
+    ),
+    (
+        "payments hang: no order lasts longer than it may",
+        checkouts_are_limited,
+    ),
+    (
+        "payments hang: 99% are refused in under 50 ms once open",
         refusals_are_fast,
     ),
     (
@@ -90,6 +104,88 @@ fn recommendations_are_optional(seen: &Evidence) -> Finding {
     require(
         placed == orders && orders > 0,
         format!("{placed} of {orders}"),
+    )
+}
+
+/// Who waits for recommendations that never come is sent on by their timeout, and when as many wait
+/// as may, the others do not wait at all.
+fn recommendations_are_limited(seen: &Evidence) -> Finding {
+    let p99 = |phase| {
+        let stories = of_phase(&seen.stories, phase);
+        percentile(
+            &sorted(first_answers(&stories).map(|answer| answer.latency)),
+            99,
+        )
+    };
+    let (Some(healthy), Some(dead)) = (p99(HEALTHY), p99(NO_RECOMMENDATIONS)) else {
+        return Err("nothing was ordered".to_owned());
+    };
+    let limit = seen.speed.millis(1_000) + healthy + Duration::from_millis(200);
+    let cut_off = match live(Kind::new("timeout"), "recommendations") {
+        Some(LiveSnapshot::Timeout(timeout)) => timeout.timed_out,
+        _ => 0,
+    };
+    let turned_away = match live(Kind::new("bulkhead"), "recommendations") {
+        Some(LiveSnapshot::Bulkhead(bulkhead)) => bulkhead.rejected,
+        _ => 0,
+    };
+    require(
+        dead <= limit && cut_off > 0 && turned_away > 0,
+        format!(
+            "p99 {} of at most {}, {cut_off} cut off by their timeout, {turned_away} turned away by their bulkhead",
+            milliseconds(Some(dead)),
+            milliseconds(Some(limit))
+        ),
+    )
+}
+
+fn live(kind: Kind, name: &str) -> Option<LiveSnapshot> {
+    let policy = resilient::registry().policy_snapshot(kind, name)?;
+    Some(policy.live)
+}
+
+fn fallbacks_answer(seen: &Evidence) -> Finding {
+    let (mut popular, mut none) = (0, 0);
+    for answer in first_answers(&of_phase(&seen.stories, NO_RECOMMENDATIONS)) {
+        if let Outcome::Placed(receipt) = &answer.outcome {
+            match receipt.recommended {
+                Recommended::Personal(_) => {}
+                Recommended::Popular(_) => popular += 1,
+                Recommended::Nothing => none += 1,
+            }
+        }
+    }
+    require(
+        popular > 0 && none > 0,
+        format!("{popular} got popular items, {none} got none"),
+    )
+}
+
+/// Three attempts at the payment would take half as long again as the whole checkout may.
+fn checkouts_are_limited(seen: &Evidence) -> Finding {
+    let total = seen.speed.millis(20_000);
+    let limit = total + total / 10 + Duration::from_millis(100);
+    let stories = of_phase(&seen.stories, HANGING);
+    let answers = || stories.iter().copied().flatten();
+    let slowest = answers().map(|answer| answer.latency).max();
+    let was_cut = |answer: &&Answer| {
+        let at_deadline = matches!(
+            answer.outcome,
+            Outcome::Refused {
+                at_deadline: true,
+                ..
+            }
+        );
+        at_deadline && answer.steps.charge > 1
+    };
+    let cut = answers().filter(was_cut).count();
+    require(
+        cut > 0 && slowest <= Some(limit),
+        format!(
+            "slowest {} of {}, {cut} were cut off at the deadline in their second attempt to pay",
+            milliseconds(slowest),
+            milliseconds(Some(total))
+        ),
     )
 }
 
@@ -147,7 +243,7 @@ fn reservations_are_released(seen: &Evidence) -> Finding {
         match reservation {
             Reservation::Kept(order) => *kept.entry(order).or_default() += 1,
             Reservation::Released => released += 1,
-            Reservation::NeverToBe => {}
+            Reservation::NeverToBe | Reservation::CameTooLate => {}
         }
     }
     let left = kept
@@ -225,9 +321,13 @@ fn compensation_was_needed(seen: &Evidence) -> Finding {
     let voided = |payment: &&Payment| matches!(payment, Payment::Taken { voided: true, .. });
     let voided = seen.books.payments.values().filter(voided).count();
     let too_late = seen.books.too_late;
+    let came_late = |piece: &&Reservation| matches!(piece, Reservation::CameTooLate);
+    let never_kept = seen.reservations.values().filter(came_late).count();
     require(
-        voided > 0 && too_late > 0,
-        format!("{voided} charges voided, {too_late} came after they had been voided"),
+        voided > 0 && too_late > 0 && never_kept > 0,
+        format!(
+            "{voided} charges voided, {too_late} came after they had been voided, {never_kept} reservations came after they had been released"
+        ),
     )
 }
 

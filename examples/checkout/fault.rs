@@ -14,13 +14,19 @@ use tokio::sync::watch;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     Healthy,
-    /// Every connection breaks without an answer.
+    /// Half of the connections break without an answer, the others hang until it is over.
     Dead,
     /// Nothing is answered until the hang is over.
     Hang,
-    /// A fifth of the calls is answered with 503.
+    /// A fifth of the calls is answered with 503. And of every forty keys one is stuck: its first
+    /// calls are answered long after their callers have gone.
     Flapping,
 }
+
+/// How many calls under a stuck key are late: as many as a caller tries.
+const STUCK: u32 = 3;
+/// How late they are, in times of the service's usual delay.
+const LATE: u32 = 1_000;
 
 /// The switch by which a service is made to fail. Clones switch the same service.
 #[derive(Clone)]
@@ -50,18 +56,20 @@ impl Switch {
     /// It runs in a task of its own, since a real service does not stop working because its caller
     /// has gone. And a call that fails may have done its work all the same: every other one that
     /// hangs does it before it hangs, the others some time after, when nobody waits any more and it
-    /// may have been undone already; every other 503 is a lie as well.
+    /// may have been undone already; so does what is stuck; every other 503 is a lie as well.
     pub(crate) async fn answer<A: IntoResponse>(
         &self,
         key: &str,
         work: impl FnOnce() -> A + Send + 'static,
     ) -> Response {
         let fault = *self.fault.borrow();
-        if fault == Fault::Dead {
+        let number = self.count(key);
+        let call = format!("{key} {number}");
+        if fault == Fault::Dead && one_in(2, &format!("break {call}")) {
             // It ends the task of the connection, and no panic hook hears of it.
             std::panic::resume_unwind(Box::new("the service is dead"));
         }
-        let call = format!("{key} {}", self.count(key));
+        let is_stuck = number <= STUCK && one_in(40, &format!("stuck {key}"));
         let flaps = one_in(5, &format!("flap {call}"));
         let work_first = one_in(2, &format!("work first {call}"));
         let switch = self.clone();
@@ -70,12 +78,16 @@ impl Switch {
             match fault {
                 Fault::Hang if work_first => {
                     let answer = work().into_response();
-                    switch.hang().await;
+                    switch.is_over(fault).await;
                     answer
                 }
-                Fault::Hang => {
-                    switch.hang().await;
+                Fault::Hang | Fault::Dead => {
+                    switch.is_over(fault).await;
                     tokio::time::sleep(switch.delay * 10).await;
+                    work().into_response()
+                }
+                Fault::Flapping if is_stuck => {
+                    tokio::time::sleep(switch.delay * LATE).await;
                     work().into_response()
                 }
                 Fault::Flapping if flaps => {
@@ -84,19 +96,16 @@ impl Switch {
                     }
                     StatusCode::SERVICE_UNAVAILABLE.into_response()
                 }
-                Fault::Healthy | Fault::Flapping | Fault::Dead => work().into_response(),
+                Fault::Healthy | Fault::Flapping => work().into_response(),
             }
         });
         task.await.expect("no work of a service panics")
     }
 
-    async fn hang(&self) {
+    /// Waits until something else is wrong, or nothing.
+    async fn is_over(&self, fault: Fault) {
         // An error would mean that the switch is gone, and it is right here.
-        let _ = self
-            .fault
-            .subscribe()
-            .wait_for(|fault| *fault != Fault::Hang)
-            .await;
+        let _ = self.fault.subscribe().wait_for(|now| *now != fault).await;
     }
 
     /// Counts the calls under one key, so that chance does not depend on the order of calls.

@@ -30,6 +30,8 @@ pub(crate) enum Reservation {
     Released,
     /// Released before it was seen: nothing will ever be kept.
     NeverToBe,
+    /// And then it came all the same, and was turned away.
+    CameTooLate,
 }
 
 impl Inventory {
@@ -57,7 +59,11 @@ impl Inventory {
         let mut shelves = self.shelves();
         match shelves.get(&key) {
             Some(Reservation::Kept(_)) => StatusCode::OK,
-            Some(_) => StatusCode::GONE,
+            Some(Reservation::Released) => StatusCode::GONE,
+            Some(Reservation::NeverToBe | Reservation::CameTooLate) => {
+                shelves.insert(key, Reservation::CameTooLate);
+                StatusCode::GONE
+            }
             None if order.item == SOLD_OUT => StatusCode::CONFLICT,
             None => {
                 shelves.insert(key, Reservation::Kept(order.id));

@@ -2,6 +2,7 @@
 
 use crate::ledger::Steps;
 use crate::order::{CheckoutError, Order, Receipt};
+use crate::phase::PHASES;
 use crate::policies::Checkout;
 use crate::seed::one_in;
 use crate::speed::Speed;
@@ -13,8 +14,6 @@ use tokio::sync::mpsc::{Sender, channel};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// One customer comes every so many milliseconds, in real time.
-const EVERY: u64 = 250;
 /// What a refused customer is told to wait when no policy knows better, in real time.
 const COME_BACK: u64 = 5_000;
 
@@ -48,6 +47,8 @@ pub(crate) enum Outcome {
     Refused {
         status: u16,
         retry_after: Option<Duration>,
+        /// True if its work was cut off because the time of the whole checkout was up.
+        at_deadline: bool,
     },
 }
 
@@ -71,7 +72,7 @@ impl Customers {
         fussy: bool,
         stories: &mut JoinSet<Story>,
     ) {
-        let mut ticks = interval(self.speed.millis(EVERY));
+        let mut ticks = interval(self.speed.millis(PHASES[phase].every));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Nothing is sent: the channel closes when the last customer has let go of it.
         let (unanswered, mut all_answered) = channel::<()>(1);
@@ -140,6 +141,7 @@ impl Customers {
             Err(error) => Outcome::Refused {
                 status: error.status(),
                 retry_after: error.retry_after(self.speed.millis(COME_BACK)),
+                at_deadline: error.is_deadline(),
             },
         }
     }

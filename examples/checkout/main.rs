@@ -38,10 +38,12 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// No run takes longer, in real time: half of it would do.
 const TOO_LONG: u64 = 500_000;
+/// No service does anything longer after its caller has gone, in real time.
+const AFTERWARDS: u64 = 10_000;
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -88,9 +90,11 @@ async fn run(speed: Speed) -> Result<Evidence, Box<dyn Error>> {
     let (stories, recovered) = drive(&customers, &switches).await;
     let unsettled = settled(&ledger, speed.millis(60_000)).await;
     settling.abort();
+    sleep(speed.millis(AFTERWARDS)).await;
 
     report::print(&PHASES.map(|phase| phase.name), &stories);
     Ok(Evidence {
+        speed,
         stories,
         receipts: ledger.receipts(),
         unsettled,
@@ -116,7 +120,10 @@ async fn drive(
         // Only while all is well is an order refused for its own sake: later on, whatever is
         // refused was refused because something did not work.
         let fussy = index == phase::HEALTHY;
-        customers.arrive(index, numbers, fussy, &mut stories).await;
+        let others = numbers.start + phase.alone;
+        for numbers in [numbers.start..others, others..numbers.end] {
+            customers.arrive(index, numbers, fussy, &mut stories).await;
+        }
         if index == RECOVERING {
             recovered = payments_breaker();
         }

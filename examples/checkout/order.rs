@@ -97,6 +97,17 @@ impl CheckoutError {
         }
     }
 
+    /// The time of the whole checkout was up. The timeout that noticed it may be one inside, which
+    /// had been given no more than what was left.
+    pub(crate) fn is_deadline(&self) -> bool {
+        match self {
+            Self::Rejected(rejected @ Rejected::TimedOut(_)) => {
+                rejected.policy() == "checkout" || rejected.hit_outer_deadline()
+            }
+            _ => false,
+        }
+    }
+
     /// The status a web service would answer with.
     pub(crate) fn status(&self) -> u16 {
         match self {

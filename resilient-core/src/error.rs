@@ -155,6 +155,22 @@ impl Rejected {
         matches!(self, Self::TimedOut(_))
     }
 
+    /// True if a timeout cut the call off before its own time, because the deadline of an outer
+    /// one had come.
+    ///
+    /// ```
+    /// use resilient_core::Rejected;
+    /// use std::time::Duration;
+    ///
+    /// let second = Duration::from_secs(1);
+    /// assert!(Rejected::timed_out_early("attempt", second).hit_outer_deadline());
+    /// assert!(!Rejected::timed_out("attempt", second).hit_outer_deadline());
+    /// ```
+    #[must_use]
+    pub const fn hit_outer_deadline(&self) -> bool {
+        matches!(self.reason().what, What::TimedOutEarly)
+    }
+
     /// The refusal that `error` is or was caused by, wherever it stands in the chain of sources.
     ///
     /// It is found behind `#[error(transparent)]` and [`std::io::Error::other`] too, which hide
