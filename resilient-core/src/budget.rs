@@ -217,9 +217,9 @@ impl State {
 
 /// After how many calls of one thread it looks at the clock.
 ///
-/// Between two looks calls are counted, and not yet dated. It is a power of two, and so small that
-/// at no more than half of the calls a share from which that could take something is below what is
-/// always there.
+/// Between two looks calls are counted, and not yet dated: at most seven in each slot of the tally,
+/// 56 in all. If a pause makes them count as too old, half of them would have been fewer extra
+/// attempts than there always are.
 const LOOK_EVERY: u64 = 8;
 
 /// A budget at work.
