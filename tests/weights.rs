@@ -94,7 +94,7 @@ struct Gateway {
 impl Gateway {
     #[timeout(5s)]
     #[retry(3, backoff = fixed(1ms))]
-    #[rate_limit("weights.attempts", 100/h, algorithm = fixed_window, cost = one_more())]
+    #[rate_limit("weights.attempts", 100/h, burst = 100, cost = one_more())]
     #[bulkhead("weights.gateway", 5, cost = self.weights.lock().expect("no panic").iter().sum())]
     async fn ask(&mut self, question: String) -> Result<u32, Rejected> {
         self.weights.lock().expect("no panic").push(1);

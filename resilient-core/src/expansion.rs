@@ -114,6 +114,12 @@ pub fn error_unrejected<R: Fallible>(failure: Failure<R::Error>) -> R::Error {
     }
 }
 
+/// Tells a retry's hook the number of the attempt that is about to begin.
+#[inline]
+pub fn before<F: FnOnce(u32)>(hook: F, attempt: u32) {
+    hook(attempt);
+}
+
 /// The settings of a retry as the hint of an error.
 pub const fn hint(policy: RetryPolicy) -> RetryHint {
     policy.hint()

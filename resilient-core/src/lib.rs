@@ -5,6 +5,7 @@
 //! [`registry`] around the work, and a [`Judge`] for what their outcomes mean.
 
 mod backoff;
+mod budget;
 mod class;
 mod deadline;
 mod error;
@@ -24,6 +25,7 @@ mod time;
 mod window;
 
 pub use backoff::{Backoff, Jitter};
+pub use budget::{Budget, BudgetSnapshot};
 pub use class::{Class, Classify, Diagnosis, RetryHint};
 pub use deadline::{WithDeadline, deadline, inherit, time_left, with_deadline};
 pub use error::{Reason, Rejected};

@@ -92,15 +92,17 @@ fn assign() -> usize {
     slot
 }
 
-/// Adds one to a counter that only the owner of `slot` writes.
+/// Adds one to a counter that only the owner of `slot` writes, and says what it was before.
 ///
 /// A plain load and store where the slot has one writer: it costs a twentieth of a locked add.
 #[inline(always)]
-pub(crate) fn bump(counter: &AtomicU64, slot: usize) {
+pub(crate) fn bump(counter: &AtomicU64, slot: usize) -> u64 {
     if slot < SHARED {
-        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let before = counter.load(Ordering::Relaxed);
+        counter.store(before + 1, Ordering::Relaxed);
+        before
     } else {
-        counter.fetch_add(1, Ordering::Relaxed);
+        counter.fetch_add(1, Ordering::Relaxed)
     }
 }
 
@@ -119,21 +121,27 @@ pub(crate) struct Tally {
 impl Tally {
     #[inline]
     pub(crate) fn add(&self) {
+        self.add_and_tell();
+    }
+
+    /// Adds one, and says what was there before of the threads that share a slot with this one.
+    #[inline]
+    pub(crate) fn add_and_tell(&self) -> u64 {
         // One comparison says that the slot is assigned, in range, and nobody else's.
         let slot = SLOT.get();
         if slot < SHARED {
-            bump(&self.slots[slot].0, slot);
+            bump(&self.slots[slot].0, slot)
         } else {
-            self.add_to_shared();
+            self.add_to_shared()
         }
     }
 
     /// For a thread that has no slot of its own, or none yet.
     #[cold]
     #[inline(never)]
-    fn add_to_shared(&self) {
+    fn add_to_shared(&self) -> u64 {
         let slot = slot();
-        bump(&self.slots[slot].0, slot);
+        bump(&self.slots[slot].0, slot)
     }
 
     pub(crate) fn sum(&self) -> u64 {

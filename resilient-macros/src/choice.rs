@@ -1,12 +1,12 @@
-//! Settings that are one of several choices: backoff, jitter, order and algorithm.
+//! Settings that are one of several choices: backoff, jitter, order, algorithm and budget.
 
 use crate::literal::{Value, duration, expression, range, share, whole_of};
 use crate::table::{listed, nearest};
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
-use syn::{Error, Expr, Result, Token};
+use syn::{Error, Expr, Lit, LitStr, Result, Token};
 
 /// A bare lower-case word, alone or with something in parentheses: one of several choices.
 fn choice(input: ParseStream<'_>) -> Option<Ident> {
@@ -154,6 +154,61 @@ fn variant(of: &'static str, variants: &[(&str, &str)], input: ParseStream<'_>) 
         return Err(unknown(&what, &word, &words));
     };
     Ok(Value::Variant(of, Ident::new(variant, word.span())))
+}
+
+/// `20%`, or `budget("gateway", 20%)` with or without `budget =` before it.
+pub(crate) fn budget(input: ParseStream<'_>) -> Result<Value> {
+    const SHARED: &str =
+        "a budget that is shared has a name and a share: `budget(\"gateway\", 20%)`";
+    if let Some(word) = choice(input).filter(|word| word == "budget")
+        && input.peek2(syn::token::Paren)
+    {
+        Ident::parse_any(input)?;
+        let inside;
+        syn::parenthesized!(inside in input);
+        return whole_of(&inside, |inside| named_budget(inside, word.span(), SHARED));
+    }
+    if input.peek(LitStr) {
+        return Err(Error::new(input.span(), SHARED));
+    }
+    let own = Ident::new("own", input.span());
+    Ok(Value::Made("Budget", own, vec![share(input)?]))
+}
+
+/// `"gateway", 20%`
+fn named_budget(inside: ParseStream<'_>, word: Span, shared: &str) -> Result<Value> {
+    if inside.is_empty() {
+        return Err(Error::new(word, shared));
+    }
+    if !inside.peek(LitStr) {
+        let own = "a budget without a name is of this policy alone, and written `budget = 20%`; \
+                   with one it is shared: `budget(\"gateway\", 20%)`";
+        return Err(Error::new(inside.span(), own));
+    }
+    let name: LitStr = inside.parse()?;
+    if name.value().trim().is_empty() {
+        return Err(Error::new_spanned(
+            name,
+            "the name of a budget is not empty; without one the budget is of this policy alone: \
+             `budget = 20%`",
+        ));
+    }
+    if inside.is_empty() {
+        return Err(Error::new_spanned(
+            &name,
+            format!("a budget needs its share: `budget({}, 20%)`", name.token()),
+        ));
+    }
+    inside.parse::<Token![,]>()?;
+    let share = share(inside)?;
+    inside.parse::<Option<Token![,]>>()?;
+    end(inside, "budget(\"gateway\", 20%)")?;
+    let name = Value::Expression(Lit::Str(name).to_token_stream());
+    Ok(Value::Made(
+        "Budget",
+        Ident::new("shared", word),
+        vec![name, share],
+    ))
 }
 
 fn end(inside: ParseStream<'_>, example: &str) -> Result<()> {

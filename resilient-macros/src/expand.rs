@@ -241,6 +241,7 @@ impl Expansion<'_> {
             let predicates = layer.predicates.iter();
             predicates
                 .map(|(_, test)| test)
+                .chain(&layer.before)
                 .any(|test| self.body.mentions_arguments(test.to_token_stream()))
         })
     }
@@ -324,6 +325,7 @@ impl Expansion<'_> {
             let frame = local("frame");
             quote_spanned!(self.site=> #frame.wait();)
         });
+        let before = self.before(layer, &retry);
         quote_spanned!(self.site=> {
             #key
             let mut #retry = #live.begin();
@@ -337,8 +339,28 @@ impl Expansion<'_> {
                 };
                 #waits
                 #delay.await;
+                #before
             }
         })
+    }
+
+    /// Tells the hook of a retry of the attempt that is about to begin. It is made after the delay, so
+    /// nothing which it borrows is held meanwhile; where permits look, it runs as the body does: a
+    /// panic in either is a failure.
+    fn before(&self, layer: &Layer, retry: &Ident) -> Option<TokenStream> {
+        let hook = layer.before.as_ref()?;
+        let span = hook.span().resolved_at(self.site);
+        let private = at(span, self.private);
+        let number = at(span, &quote_spanned!(self.site=> #retry.number()));
+        let told = quote_spanned!(span=> #private::before(#hook, #number));
+        if !self.needs_frame() {
+            return Some(quote_spanned!(self.site=> #told;));
+        }
+        let frame = local("frame");
+        Some(quote_spanned!(self.site=>
+            #frame.run(async { #told }).await;
+            #frame.wait();
+        ))
     }
 
     /// The layer at `index`, a timeout, as a future: only a timeout takes one.

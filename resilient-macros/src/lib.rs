@@ -35,8 +35,8 @@ pub fn circuit_breaker(arguments: TokenStream, item: TokenStream) -> TokenStream
 /// `#[retry(3, backoff = exponential(100ms..5s), when = PriceError::is_transient)]`
 ///
 /// Data: `attempts`, which may stand without its key and counts the first one, `backoff`,
-/// `factor`, `jitter`, `max_elapsed`, `enabled`; see `RetryPolicy`. Code: `when`, `unless`,
-/// `when_ok`, `when_rejected`; `attempt = cx` makes the attempt visible in the body as `cx`, and
+/// `factor`, `jitter`, `max_elapsed`, `budget`, `enabled`; see `RetryPolicy`. Code: `when`, `unless`,
+/// `when_ok`, `when_rejected`, `before`; `attempt = cx` makes the attempt visible in the body as `cx`, and
 /// `idempotency_key` says what it answers as its key.
 ///
 /// Arguments that the body moves have to be `Clone`.

@@ -1,6 +1,6 @@
 //! The values of settings: how durations, shares, rates and choices are written.
 
-use crate::choice::{algorithm, backoff, jitter, order};
+use crate::choice::{algorithm, backoff, budget, jitter, order};
 use crate::table::{Takes, listed};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -83,6 +83,7 @@ pub(crate) fn value(takes: Takes, key: &str, input: ParseStream<'_>) -> Result<(
         Takes::Jitter => jitter(input)?,
         Takes::Order => order(input)?,
         Takes::Algorithm => algorithm(input)?,
+        Takes::Budget => budget(input)?,
         _ => plain(takes, key, &expression(input)?)?,
     };
     Ok((parsed, consumed(&ahead, input)))

@@ -31,6 +31,8 @@ pub(crate) struct Layer {
     pub(crate) per_call: Option<TokenStream>,
     /// `when`, `unless`, `when_ok` and `when_rejected`, in the order in which they were written.
     pub(crate) predicates: Vec<(Ident, Expr)>,
+    /// What is told of each attempt after the first.
+    pub(crate) before: Option<Expr>,
     pub(crate) attempt: Option<Ident>,
     pub(crate) idempotency_key: Option<Expr>,
     /// How many places or tokens a call takes.
@@ -70,6 +72,7 @@ impl Layer {
             data: vec![],
             per_call: None,
             predicates: vec![],
+            before: None,
             attempt: None,
             idempotency_key: None,
             cost: None,
@@ -206,6 +209,10 @@ impl Arguments {
             if let Some(key) = known
                 && (alone || ahead.peek(syn::token::Paren))
             {
+                if key.takes == Takes::Budget && !alone {
+                    self.give(key.name, &word.to_token_stream())?;
+                    return self.set(key.name, key.takes, Some(word), input);
+                }
                 input.call(Ident::parse_any)?;
                 if key.takes != Takes::Mark {
                     return Err(Error::new(
@@ -319,6 +326,11 @@ impl Arguments {
                 predicate(key, &expression)?;
                 let word = word.unwrap_or_else(|| Ident::new(key, expression.span()));
                 layer.predicates.push((word, expression));
+            }
+            Takes::Hook => {
+                let expression: Expr = input.parse()?;
+                hook(key, &expression)?;
+                layer.before = Some(expression);
             }
             Takes::Function => {
                 let expression: Expr = input.parse()?;
@@ -488,6 +500,24 @@ fn predicate(key: &str, expression: &Expr) -> Result<()> {
         Expr::Closure(closure) if closure.inputs.len() != 1 => {
             format!("the closure of `{key}` takes one argument by reference: `|it| …`")
         }
+        _ => return Ok(()),
+    };
+    Err(Error::new_spanned(expression, message))
+}
+
+fn hook(key: &str, expression: &Expr) -> Result<()> {
+    let message = match expression {
+        Expr::Lit(literal) if !matches!(literal.lit, Lit::Verbatim(_)) => {
+            format!("`{key}` is a path or a closure that is told a number: `|attempt| …`")
+        }
+        Expr::Closure(closure) if closure.inputs.len() != 1 => format!(
+            "the closure of `{key}` takes the number of the attempt that is about to begin: \
+             `|attempt| …`, or `|_| …`"
+        ),
+        Expr::Closure(closure) if closure.asyncness.is_some() => format!(
+            "the closure of `{key}` is not async: what has to wait stands in the body, which knows \
+             the number of its attempt with `attempt = cx`"
+        ),
         _ => return Ok(()),
     };
     Err(Error::new_spanned(expression, message))

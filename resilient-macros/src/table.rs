@@ -30,8 +30,12 @@ pub(crate) enum Takes {
     Order,
     /// `sliding_window`
     Algorithm,
+    /// `20%`, or `budget("gateway", 20%)`
+    Budget,
     /// A path or a closure that looks at an outcome.
     Predicate,
+    /// A path or a closure that is told the number of the next attempt.
+    Hook,
     /// A path or a closure that answers instead of the function.
     Function,
     /// Any expression, evaluated in the function.
@@ -47,7 +51,12 @@ impl Takes {
     pub(crate) const fn is_data(self) -> bool {
         !matches!(
             self,
-            Self::Predicate | Self::Function | Self::Expression | Self::Binding | Self::Mark
+            Self::Predicate
+                | Self::Hook
+                | Self::Function
+                | Self::Expression
+                | Self::Binding
+                | Self::Mark
         )
     }
 }
@@ -151,11 +160,13 @@ pub(crate) static ATTRIBUTES: [Attribute; 6] = [
             key("factor", Takes::Factor),
             key("jitter", Takes::Jitter),
             key("max_elapsed", Takes::Duration),
+            key("budget", Takes::Budget),
             key("enabled", Takes::Flag),
             key("when", Takes::Predicate),
             key("unless", Takes::Predicate),
             key("when_ok", Takes::Predicate),
             key("when_rejected", Takes::Predicate),
+            key("before", Takes::Hook),
             key("attempt", Takes::Binding),
             key("idempotency_key", Takes::Expression),
         ],

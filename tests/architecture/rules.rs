@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["sync", "time"],
     &["deadline", "setting"],
     &["table"],
-    &["window", "backoff"],
+    &["window", "backoff", "budget"],
     &["error"],
     &["class"],
     &["outcome", "event", "ladder"],

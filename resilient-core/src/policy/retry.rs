@@ -6,6 +6,7 @@ pub use attempt::{Attempt, IdempotencyKey};
 
 use super::{LivePolicy, LiveSnapshot, Policy, Show};
 use crate::backoff::{Backoff, Delays, Jitter, longest_sum};
+use crate::budget::{Budget, BudgetSnapshot, Budgets, LiveBudget, Place};
 use crate::class::RetryHint;
 use crate::deadline::current_deadline;
 use crate::error::Rejected;
@@ -17,6 +18,7 @@ use crate::table::policy;
 use crate::time::{self, CAN_PAUSE, NEVER, Nanos, nanos};
 use pin_project_lite::pin_project;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::Sleep;
@@ -60,6 +62,11 @@ policy! {
     /// (default: without limit). An attempt that is running is never cut off.
     max_elapsed: Duration,
         !max_elapsed.is_zero(), "`max_elapsed` is longer than zero: for a single attempt write `attempts = 1`";
+    /// How many attempts after the first there may be, of all calls together: a share of the calls
+    /// of the last ten seconds, more than nothing (default: without limit). See [`Budget`].
+    budget: Budget,
+        !budget.share().is_zero(), "a budget is more than 0%: for no second attempt write `attempts = 1`",
+        budget.has_a_name_if_shared(), "the name of a budget is not empty; without one the budget is of this policy alone: `budget = 20%`";
 }
 
 const fn contradiction(policy: &RetryPolicy) -> Option<InvalidSetting> {
@@ -181,6 +188,7 @@ const FINAL: &str = "final refusal";
 const TOO_LONG: &str = "retry_after too long";
 const MAX_ELAPSED: &str = "max_elapsed";
 const DEADLINE: &str = "deadline";
+const SPENT: &str = "retry budget spent";
 
 /// True if this end of an attempt asks for another one, as far as the predicates go.
 const fn asks_for_more(verdict: Verdict) -> bool {
@@ -306,10 +314,34 @@ const YIELD_EVERY: u32 = 64;
 #[derive(Debug)]
 pub struct Retry {
     name: &'static str,
-    /// A copy of the setting in nanoseconds, or [`NEVER`]: all that a first attempt has to know.
-    max_elapsed: AtomicU64,
-    plan: Mutex<Plan>,
+    /// What a first attempt has to do: [`NOTHING`], or [`READ_CLOCK`] or not, and above that bit one
+    /// more than the number of the budget that counts it.
+    first: AtomicU64,
+    budgets: Budgets,
+    held: Mutex<Held>,
     counters: Counters,
+}
+
+/// A first attempt whose beginning interests nobody.
+const NOTHING: u64 = 0;
+
+/// A first attempt has to know when it began.
+const READ_CLOCK: u64 = 1;
+
+/// The settings that hold now, and the budget that belongs to them.
+#[derive(Debug)]
+struct Held {
+    plan: Plan,
+    budget: Option<Arc<LiveBudget>>,
+}
+
+impl Held {
+    fn of(policy: &RetryPolicy) -> Self {
+        Self {
+            plan: Plan::of(policy),
+            budget: None,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -330,7 +362,7 @@ impl Retry {
     /// How long a call can take at the most whose every attempt takes `attempt`; never more than
     /// `max_elapsed` and one attempt, which is never cut off.
     pub(crate) fn longest(&self, attempt: Duration) -> Duration {
-        let Plan { settings, .. } = *self.plan.lock();
+        let Plan { settings, .. } = self.held.lock().plan;
         if !settings.enabled {
             return attempt;
         }
@@ -347,13 +379,13 @@ impl Retry {
         max_elapsed.map_or(all, |limit| all.min(limit.saturating_add(attempt)))
     }
 
-    /// Begins a call. The clock is read only if `max_elapsed` is set.
+    /// Begins a call. The clock is read only if `max_elapsed` is set, and the call is counted only
+    /// if it has a budget.
     #[inline]
     pub fn begin(&self) -> RetryCall<'_> {
-        let began = if self.max_elapsed.load(Ordering::Relaxed) == NEVER {
-            NEVER
-        } else {
-            Self::read_clock()
+        let began = match self.first.load(Ordering::Relaxed) {
+            NOTHING => NEVER,
+            first => self.begin_noted(first),
         };
         RetryCall {
             retry: self,
@@ -361,15 +393,40 @@ impl Retry {
         }
     }
 
-    /// Apart, so that not every call site holds the code that reads a clock.
-    #[cold]
+    /// Apart, so that not every call site holds the code that counts and reads a clock.
     #[inline(never)]
-    fn read_clock() -> Nanos {
-        time::now()
+    fn begin_noted(&self, first: u64) -> Nanos {
+        if let Some(number) = (first >> 1).checked_sub(1) {
+            self.budgets.count(number);
+        }
+        if first & READ_CLOCK == 0 {
+            NEVER
+        } else {
+            time::now()
+        }
     }
 
-    fn limit(settings: &RetrySettings) -> Nanos {
-        settings.max_elapsed.map_or(NEVER, nanos)
+    /// Makes these settings hold. A switched off policy counts for no budget.
+    fn hold(&self, policy: &RetryPolicy) {
+        let mut held = self.held.lock();
+        let plan = Plan::of(policy);
+        let settings = &plan.settings;
+        let number = settings
+            .budget
+            .filter(|_| settings.enabled)
+            .map(|budget| self.budgets.number(budget.name()));
+        let reads_clock = if settings.max_elapsed.is_some() {
+            READ_CLOCK
+        } else {
+            NOTHING
+        };
+        let counts = number.map_or(0, |number| number + 1);
+        *held = Held {
+            plan,
+            budget: number.and_then(|number| self.budgets.get(number).cloned()),
+        };
+        self.first
+            .store(counts << 1 | reads_clock, Ordering::Relaxed);
     }
 }
 
@@ -378,34 +435,38 @@ impl LivePolicy for Retry {
 
     fn new(name: &'static str, policy: &RetryPolicy) -> Self {
         time::start();
-        let plan = Plan::of(policy);
-        Self {
+        let retry = Self {
             name,
-            max_elapsed: AtomicU64::new(Self::limit(&plan.settings)),
-            plan: Mutex::new(plan),
+            first: AtomicU64::new(NOTHING),
+            budgets: Budgets::default(),
+            held: Mutex::new(Held::of(policy)),
             counters: Counters::default(),
-        }
+        };
+        retry.hold(policy);
+        retry
     }
 
     /// Holds for calls that are under way too, from their next decision on; only a `max_elapsed`
     /// where there was none spares those that have already begun.
     fn reconfigure(&self, policy: &RetryPolicy) {
-        let plan = Plan::of(policy);
-        let mut held = self.plan.lock();
-        *held = plan;
-        self.max_elapsed
-            .store(Self::limit(&plan.settings), Ordering::Relaxed);
+        self.hold(policy);
     }
 
     fn snapshot(&self) -> LiveSnapshot {
         let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let (settings, budget) = {
+            let held = self.held.lock();
+            (held.plan.settings, held.budget.clone())
+        };
+        let budget = settings.budget.zip(budget);
         LiveSnapshot::Retry(RetrySnapshot {
-            enabled: self.plan.lock().settings.enabled,
+            enabled: settings.enabled,
             calls: None,
             retried: count(&self.counters.retried),
             extra_attempts: count(&self.counters.extra_attempts),
             recovered: count(&self.counters.recovered),
             gave_up: count(&self.counters.gave_up),
+            budget: budget.map(|(written, live)| live.snapshot(written.share(), time::now())),
         })
     }
 }
@@ -455,7 +516,10 @@ impl RetryCall<'_> {
             }
             return None;
         }
-        let plan = *self.retry.plan.lock();
+        let (plan, budget) = {
+            let held = self.retry.held.lock();
+            (held.plan, held.budget.clone())
+        };
         let settings = plan.after(verdict);
         if !settings.enabled {
             return None;
@@ -467,7 +531,18 @@ impl RetryCall<'_> {
             random: fastrand::u64(..),
             drift: DRIFT,
         };
-        match self.state.decide(&settings, verdict, moment) {
+        // Only an attempt that nothing else forbids takes a place in the budget.
+        let mut state = self.state;
+        let mut place = None;
+        let mut decision = state.decide(&settings, verdict, moment);
+        if let (Decision::Again(_), Some(written), Some(live)) = (decision, settings.budget, budget)
+        {
+            place = live.take(written.share(), moment.now);
+            if place.is_none() {
+                decision = Decision::GiveUp(SPENT);
+            }
+        }
+        match decision {
             Decision::GiveUp(reason) => {
                 count(&counters.gave_up);
                 self.report(What::GaveUp {
@@ -477,6 +552,7 @@ impl RetryCall<'_> {
                 None
             }
             Decision::Again(wait) => {
+                self.state = state;
                 if attempt == 1 {
                     count(&counters.retried);
                 }
@@ -485,7 +561,7 @@ impl RetryCall<'_> {
                     attempt,
                     delay: Duration::from_nanos(wait),
                 });
-                Some(Delay::new(moment.now, wait, attempt))
+                Some(Delay::new(moment.now, wait, attempt, place))
             }
         }
     }
@@ -497,8 +573,11 @@ impl RetryCall<'_> {
 
 /// The wait before the next attempt: `delay.await`.
 ///
-/// It is two words, and becomes a future, which holds a timer, only where it is awaited: so a
+/// It is three words, and becomes a future, which holds a timer, only where it is awaited: so a
 /// function's own future has room for one timer, not for each way that the delay takes.
+///
+/// It holds the attempt's place in the budget, if there is one: the attempt counts from the moment
+/// the delay begins.
 ///
 /// A delay of zero is over at once: it needs no timer and no runtime. Only each 64th attempt of a
 /// call yields to the other tasks of its thread first, so that a call which fails without ever
@@ -511,10 +590,13 @@ impl RetryCall<'_> {
 ///
 /// # Cancel safety
 ///
-/// Dropping it ends the call: nothing runs afterwards.
+/// Dropping it ends the call: nothing runs afterwards, and its place in the budget is free again.
 #[derive(Debug)]
 #[must_use = "the delay before the next attempt wants to be awaited"]
-pub struct Delay(Wait);
+pub struct Delay {
+    wait: Wait,
+    place: Option<Place>,
+}
 
 #[derive(Debug)]
 enum Wait {
@@ -524,14 +606,15 @@ enum Wait {
 }
 
 impl Delay {
-    fn new(now: Nanos, wait: Nanos, after_attempt: u32) -> Self {
-        Self(if wait != 0 {
+    fn new(now: Nanos, wait: Nanos, after_attempt: u32, place: Option<Place>) -> Self {
+        let wait = if wait != 0 {
             Wait::Until(now.saturating_add(wait))
         } else if after_attempt.is_multiple_of(YIELD_EVERY) {
             Wait::Yield
         } else {
             Wait::Over
-        })
+        };
+        Self { wait, place }
     }
 }
 
@@ -542,7 +625,8 @@ impl IntoFuture for Delay {
     #[inline]
     fn into_future(self) -> Delaying {
         Delaying {
-            wait: self.0,
+            wait: self.wait,
+            place: self.place,
             timer: None,
         }
     }
@@ -554,6 +638,7 @@ pin_project! {
     #[must_use = "futures do nothing unless they are awaited"]
     pub struct Delaying {
         wait: Wait,
+        place: Option<Place>,
         #[pin]
         timer: Option<Sleep>,
     }
@@ -565,7 +650,7 @@ impl Future for Delaying {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut this = self.project();
         match *this.wait {
-            Wait::Over => return Poll::Ready(()),
+            Wait::Over => {}
             Wait::Yield => {
                 *this.wait = Wait::Over;
                 context.waker().wake_by_ref();
@@ -581,6 +666,9 @@ impl Future for Delaying {
             ready!(timer.poll(context));
         }
         *this.wait = Wait::Over;
+        if let Some(place) = this.place.take() {
+            place.begin(time::now());
+        }
         Poll::Ready(())
     }
 }
@@ -604,6 +692,8 @@ pub struct RetrySnapshot {
     pub recovered: u64,
     /// Calls that ended with a failure which would have deserved another attempt.
     pub gave_up: u64,
+    /// What is left for extra attempts; `None` without a budget.
+    pub budget: Option<BudgetSnapshot>,
 }
 
 impl Show for RetrySnapshot {
@@ -612,7 +702,15 @@ impl Show for RetrySnapshot {
     }
 
     fn note(&self) -> String {
-        String::new()
+        let Some(budget) = self.budget else {
+            return String::new();
+        };
+        let BudgetSnapshot {
+            share, used, left, ..
+        } = budget;
+        let name = budget.name.map(|name| format!(" `{name}`"));
+        let name = name.unwrap_or_default();
+        format!("budget{name} {share}: {used} used, {left} left")
     }
 
     fn counts(&self) -> Vec<(&'static str, Option<u64>)> {

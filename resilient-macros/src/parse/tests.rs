@@ -198,3 +198,83 @@ fn a_list_of_shares_is_shown_as_it_was_written() {
         "circuit_breaker(\"pricing\", ramp = [10%, 50%])"
     );
 }
+
+#[test]
+fn a_budget_is_a_share_or_a_name_with_a_share_in_either_form() {
+    for written in [
+        "3, budget = 20%",
+        "3, budget = 0.2",
+        "3, budget = SHARE",
+        "3, budget(\"gateway\", 20%)",
+        "3, budget = budget(\"gateway\", 20%), jitter = full",
+        "3, budget(\"gateway\", SHARE,)",
+    ] {
+        let layer = parsed("retry", written).unwrap();
+        assert_eq!(layer.data[1].key.to_string(), "budget", "{written}");
+    }
+    assert_eq!(
+        mistake("retry", "budget = 20%, budget(\"gateway\", 20%)"),
+        "`budget` is given twice"
+    );
+    assert_eq!(
+        mistake("retry", "3, budget"),
+        "`budget` needs a value: `budget = …`"
+    );
+    for written in ["budget(\"gateway\")", "budget = budget(\"gateway\")"] {
+        assert_eq!(
+            mistake("retry", written),
+            "a budget needs its share: `budget(\"gateway\", 20%)`"
+        );
+    }
+    for written in ["budget()", "budget = \"gateway\""] {
+        assert_eq!(
+            mistake("retry", written),
+            "a budget that is shared has a name and a share: `budget(\"gateway\", 20%)`"
+        );
+    }
+    for written in ["budget(20%)", "budget(GATEWAY, 20%)"] {
+        assert_eq!(
+            mistake("retry", written),
+            "a budget without a name is of this policy alone, and written `budget = 20%`; with one \
+             it is shared: `budget(\"gateway\", 20%)`"
+        );
+    }
+    assert_eq!(
+        mistake("retry", "budget(\" \", 20%)"),
+        "the name of a budget is not empty; without one the budget is of this policy alone: \
+         `budget = 20%`"
+    );
+    assert_eq!(
+        mistake("retry", "budget(\"gateway\", 20%, 3)"),
+        "nothing else stands here: `budget(\"gateway\", 20%)`"
+    );
+    assert_eq!(
+        mistake("retry", "budget = 20"),
+        "a share is written `20%`, or as a fraction such as `0.5`"
+    );
+}
+
+#[test]
+fn a_hook_is_a_path_or_a_closure_of_a_number() {
+    assert!(
+        parsed("retry", "3, before = reconnect")
+            .unwrap()
+            .before
+            .is_some()
+    );
+    assert!(parsed("retry", "3, before = |attempt| log(attempt), jitter = full").is_ok());
+    assert_eq!(
+        mistake("retry", "before = 3"),
+        "`before` is a path or a closure that is told a number: `|attempt| …`"
+    );
+    assert_eq!(
+        mistake("retry", "before = || log()"),
+        "the closure of `before` takes the number of the attempt that is about to begin: \
+         `|attempt| …`, or `|_| …`"
+    );
+    assert_eq!(
+        mistake("retry", "before = async |attempt| log(attempt)"),
+        "the closure of `before` is not async: what has to wait stands in the body, which knows \
+         the number of its attempt with `attempt = cx`"
+    );
+}

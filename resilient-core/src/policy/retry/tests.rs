@@ -543,6 +543,7 @@ fn calls_that_needed_a_second_attempt_are_counted_and_others_are_nobodys_busines
             extra_attempts: 3,
             recovered: 1,
             gave_up: 1,
+            budget: None,
         }
     );
 }

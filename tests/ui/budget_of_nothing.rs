@@ -1,0 +1,8 @@
+use resilient::{Rejected, retry};
+
+#[retry(3, budget = 0%)]
+async fn price() -> Result<u32, Rejected> {
+    Ok(1)
+}
+
+fn main() {}
