@@ -7,6 +7,7 @@ use crate::policy::RetryPolicy;
 use std::future::{Ready, ready};
 
 pub use crate::ladder::{ByClass, BySource, Seen};
+pub use crate::shape::{Known, OfResult, OfValue, Shape};
 pub use crate::site::{Binding, CallSite, Layer};
 pub use core;
 pub use core::option::Option::{None, Some};

@@ -9,7 +9,7 @@ use crate::arguments::{Arguments, erased};
 use crate::expand::at;
 use crate::parse::{Answer, Layer};
 use crate::rename::with_self_renamed;
-use crate::stack::Stack;
+use crate::stack::{Returns, Stack};
 use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -300,17 +300,27 @@ impl<'a> Body<'a> {
     }
 
     fn wrapped(&self, value: &syn::Expr) -> TokenStream {
-        if self.stack.infallible {
-            return value.to_token_stream();
-        }
         let private = self.private;
-        quote_spanned!(Span::mixed_site()=> #private::Ok(#value))
+        match self.stack.returns {
+            Returns::Value => value.to_token_stream(),
+            Returns::Result => quote_spanned!(Span::mixed_site()=> #private::Ok(#value)),
+            Returns::Either => {
+                let shape = self.shape();
+                quote_spanned!(Span::mixed_site()=> #shape.answer(#value))
+            }
+        }
+    }
+
+    /// Whether the declared type is a `Result`, as the compiler finds out.
+    pub(crate) fn shape(&self) -> TokenStream {
+        let (private, returns) = (at(self.returns_span(), self.private), &self.returns);
+        quote_spanned!(self.returns_span()=> #private::Shape::<#returns>::of().known())
     }
 
     /// The type of the outcome: what is declared, or a `Result` around it.
     pub(crate) fn fallible(&self) -> TokenStream {
         let (private, returns) = (self.private, &self.returns);
-        if self.stack.infallible {
+        if self.stack.returns == Returns::Value {
             quote_spanned!(self.returns_span()=>
                 #private::Result<#returns, #private::Rejected>
             )
@@ -323,7 +333,16 @@ impl<'a> Body<'a> {
     fn error(&self, index: usize, failure: &Ident) -> TokenStream {
         let (fallible, span) = (self.fallible(), self.returns_span());
         let (private, failure) = (at(span, self.private), at(span, &failure.to_token_stream()));
-        if !Stack::rejects(&self.stack.layers[index..]) {
+        let rejects = Stack::rejects(&self.stack.layers[index..]);
+        if self.stack.returns == Returns::Either {
+            let shape = self.shape();
+            return if rejects {
+                quote_spanned!(span=> #shape.error(#failure))
+            } else {
+                quote_spanned!(span=> #shape.error_unrejected(#failure))
+            };
+        }
+        if !rejects {
             return quote_spanned!(span=> #private::error_unrejected::<#fallible>(#failure));
         }
         if let Some(path) = &self.stack.shared.map_err {
