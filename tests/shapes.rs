@@ -524,6 +524,49 @@ async fn answers_nothing(wait: Duration) {
     tokio::time::sleep(wait).await;
 }
 
+#[fallback(|_| Ok(Box::new(|| 3)))]
+#[timeout(10ms)]
+async fn coerced_by_a_closure(wait: Duration) -> Answer<Box<dyn Fn() -> u32 + Send>> {
+    tokio::time::sleep(wait).await;
+    Ok(Box::new(|| 1))
+}
+
+#[fallback(async |_| {
+    Ok(Box::new(move || limit))
+})]
+#[timeout(10ms)]
+async fn coerced_later(wait: Duration, limit: u32) -> Answer<Box<dyn Fn() -> u32 + Send>> {
+    tokio::time::sleep(wait).await;
+    Ok(Box::new(|| 1))
+}
+
+#[fallback(|error| match error {
+    Error::Failed(_) if limit > 1 => { Ok("few".parse().unwrap_or(limit)) }
+    Error::Failed(_) => panic!("too few"),
+    error => Err(error)?,
+})]
+#[retry(1)]
+async fn some_of_it_diverges(limit: u32) -> Answer<u32> {
+    tick().await;
+    Err(Error::Failed(limit))
+}
+
+#[fallback(|error| panic!("{error}"))]
+#[retry(1)]
+async fn diverges(fails: bool) -> Answer<u32> {
+    tick().await;
+    if fails { Err(Error::Failed(1)) } else { Ok(1) }
+}
+
+#[fallback(|_| {
+    unreachable!()
+})]
+#[timeout(10ms)]
+async fn diverges_without_error(text: String) -> Price {
+    tick().await;
+    Price(text.len().try_into().unwrap())
+}
+
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 struct Price(u32);
 
@@ -910,4 +953,15 @@ async fn an_alias_of_a_result_is_still_one() {
             .unwrap(),
         4
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closure_answers_with_all_the_coercions_of_a_body() {
+    assert_eq!(coerced_by_a_closure(LATE).await.unwrap()(), 3);
+    assert_eq!(coerced_later(LATE, 5).await.unwrap()(), 5);
+    assert_eq!(some_of_it_diverges(4).await, Ok(4));
+    assert_eq!(diverges(false).await, Ok(1));
+    let panicked = tokio::spawn(diverges(true)).await.unwrap_err();
+    assert!(panicked.is_panic());
+    assert_eq!(diverges_without_error("ab".into()).await, Price(2));
 }

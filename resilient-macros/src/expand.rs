@@ -158,7 +158,7 @@ impl Expansion<'_> {
             quote_spanned!(self.site=> let #frame = #private::Frame::new();)
         });
         let definition = self.body.definition();
-        if self.stack.returns != Returns::Result {
+        if matches!(self.stack.returns, Returns::Value | Returns::Either) {
             let answered = self.last_word();
             return quote_spanned!(self.site=> #frame #definition #answered);
         }
@@ -230,6 +230,14 @@ impl Expansion<'_> {
                 return quote_spanned!(span=>
                     #private::split::<#fallible>(#private::Ok(#future.await))
                 );
+            }
+            // If it is no `Result`, all complaints are about one place, and the compiler makes one.
+            Returns::Alias => {
+                let returned = at(span, &local("returned").into_token_stream());
+                return quote_spanned!(span=> {
+                    let #returned = #future.await;
+                    #private::split(#returned)
+                });
             }
             Returns::Result => quote_spanned!(span=> #private::split),
             Returns::Either => {

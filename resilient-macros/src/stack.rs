@@ -20,8 +20,10 @@ pub(crate) struct Stack {
 /// What the function returns, as far as its signature says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Returns {
-    /// A `Result`, or what has to be one because a refusal needs it.
+    /// A `Result`, by its name.
     Result,
+    /// What has to be a `Result`, since nothing else could report a refusal.
+    Alias,
     /// Surely no `Result`: the top fallback has to answer.
     Value,
     /// Either, by its name, and the top fallback always answers: the compiler decides.
@@ -46,7 +48,7 @@ impl Stack {
         }
         let answers = stack.layers.first().is_some_and(Layer::always_answers);
         if stack.returns == Returns::Either && (!answers || stack.shared.map_err.is_some()) {
-            stack.returns = Returns::Result;
+            stack.returns = Returns::Alias;
         }
         if !mistakes.found() {
             stack.check_order(&mut mistakes);
@@ -246,7 +248,7 @@ impl Returns {
                 _ => Self::Either,
             },
             Type::Macro(_) => Self::Either,
-            _ => Self::Result,
+            _ => Self::Alias,
         }
     }
 }
