@@ -543,7 +543,7 @@ async fn coerced_later(wait: Duration, limit: u32) -> Answer<Box<dyn Fn() -> u32
 #[fallback(|error| match error {
     Error::Failed(_) if limit > 1 => { Ok("few".parse().unwrap_or(limit)) }
     Error::Failed(_) => panic!("too few"),
-    error => Err(error)?,
+    error @ Error::Rejected(_) => Err(error),
 })]
 #[retry(1)]
 async fn some_of_it_diverges(limit: u32) -> Answer<u32> {
@@ -702,7 +702,7 @@ async fn aliased_by_closure(count: Count, wait: Duration) -> Count {
 async fn aliased_by_value(count: u32) -> Count {
     tick().await;
     if count == 0 {
-        return Ok("5".parse().map_err(|_| Error::Failed(count))?);
+        return "5".parse().map_err(|_| Error::Failed(count));
     }
     Err(Error::Failed(count))
 }
@@ -773,6 +773,10 @@ fn futures_are_as_spawnable_as_without_attributes() {
     drop(spawnable(chained(String::new(), 1)));
     drop(spawnable(counts(String::new())));
     drop(spawnable(recursive(3)));
+    drop(spawnable(own_type_by_async_function(LATE, String::new())));
+    drop(spawnable(aliased_by_closure(Ok(1), LATE)));
+    drop(spawnable(generic_value(1, LATE)));
+    drop(spawnable(async { Shop::default().sold(LATE).await }));
     drop(spawnable(coerces(1)));
     drop(spawnable(async {
         let mut shop = Shop::default();

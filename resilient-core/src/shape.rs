@@ -173,6 +173,10 @@ impl<R> OfValue<R> {
     }
 
     /// The refusal.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "it is called as for a `Result`"
+    )]
     #[inline(always)]
     pub const fn error(self, failure: Failure<Rejected>) -> Rejected {
         match failure {
