@@ -262,12 +262,17 @@ impl Expansion<'_> {
     /// What the predicates of a layer make of `outcome`, which is a reference.
     fn verdict(&self, layer: &Layer, outcome: &TokenStream) -> TokenStream {
         let span = self.body.returns_span();
-        let judge = if self.stack.returns == Returns::Either {
-            let shape = self.body.shape();
-            quote_spanned!(span=> #shape.judge())
-        } else {
-            let (private, fallible) = (at(span, self.private), self.body.fallible());
-            quote_spanned!(span=> #private::Judge::<#fallible>::new())
+        let private = at(span, self.private);
+        let judge = match self.stack.returns {
+            Returns::Either => {
+                let shape = self.body.shape();
+                quote_spanned!(span=> #shape.judge())
+            }
+            Returns::Alias => quote_spanned!(span=> #private::judge_of(#outcome)),
+            Returns::Result | Returns::Value => {
+                let fallible = self.body.fallible();
+                quote_spanned!(span=> #private::Judge::<#fallible>::new())
+            }
         };
         let tests = layer.predicates.iter().map(|(key, test)| {
             let key = Ident::new(&key.to_string(), key.span().resolved_at(self.site));
