@@ -524,6 +524,216 @@ async fn answers_nothing(wait: Duration) {
     tokio::time::sleep(wait).await;
 }
 
+#[fallback(|_| Ok(Box::new(|| 3)))]
+#[timeout(10ms)]
+async fn coerced_by_a_closure(wait: Duration) -> Answer<Box<dyn Fn() -> u32 + Send>> {
+    tokio::time::sleep(wait).await;
+    Ok(Box::new(|| 1))
+}
+
+#[fallback(async |_| {
+    Ok(Box::new(move || limit))
+})]
+#[timeout(10ms)]
+async fn coerced_later(wait: Duration, limit: u32) -> Answer<Box<dyn Fn() -> u32 + Send>> {
+    tokio::time::sleep(wait).await;
+    Ok(Box::new(|| 1))
+}
+
+#[fallback(|error| match error {
+    Error::Failed(_) if limit > 1 => { Ok("few".parse().unwrap_or(limit)) }
+    Error::Failed(_) => panic!("too few"),
+    error @ Error::Rejected(_) => Err(error),
+})]
+#[retry(1)]
+async fn some_of_it_diverges(limit: u32) -> Answer<u32> {
+    tick().await;
+    Err(Error::Failed(limit))
+}
+
+#[fallback(|error| panic!("{error}"))]
+#[retry(1)]
+async fn diverges(fails: bool) -> Answer<u32> {
+    tick().await;
+    if fails { Err(Error::Failed(1)) } else { Ok(1) }
+}
+
+#[fallback(|_| {
+    unreachable!()
+})]
+#[timeout(10ms)]
+async fn diverges_without_error(text: String) -> Price {
+    tick().await;
+    Price(text.len().try_into().unwrap())
+}
+
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Price(u32);
+
+#[fallback(value = Price(text.0.len().try_into().unwrap()))]
+#[timeout(10ms)]
+async fn own_type_by_value(wait: Duration, text: NotClone) -> Price {
+    tokio::time::sleep(wait).await;
+    Price(9)
+}
+
+#[fallback(list_price)]
+#[retry(2, backoff = fixed(0s), when_ok = |price| price.0 == 0)]
+#[timeout(10ms)]
+async fn own_type_by_function(wait: Duration, item: String) -> Price {
+    tokio::time::sleep(wait).await;
+    drop(item);
+    Price(9)
+}
+
+fn list_price(_: Duration, item: String) -> Price {
+    Price(item.len().try_into().unwrap())
+}
+
+#[fallback(last_price, error)]
+#[timeout(10ms)]
+async fn own_type_by_async_function(wait: Duration, item: String) -> Price {
+    tokio::time::sleep(wait).await;
+    drop(item);
+    Price(9)
+}
+
+async fn last_price(_: Duration, item: String, rejected: Rejected) -> Price {
+    tick().await;
+    Price((item.len() + rejected.policy().len()).try_into().unwrap())
+}
+
+#[fallback(|rejected| Price(rejected.policy().len().try_into().unwrap()))]
+#[timeout("short", 10ms)]
+async fn own_type_by_closure(wait: Duration) -> Price {
+    tokio::time::sleep(wait).await;
+    Price(9)
+}
+
+#[fallback(async |_| {
+    tick().await;
+    Price(1)
+})]
+#[fallback(|_| Price(2), enabled = false)]
+#[retry(1)]
+async fn own_type_that_nothing_refuses() -> Price {
+    tick().await;
+    Price(9)
+}
+
+#[fallback(value = Price(3), enabled = false)]
+#[timeout(10ms)]
+async fn own_type_and_a_fallback_that_is_switched_off(wait: Duration) -> Price {
+    tokio::time::sleep(wait).await;
+    Price(9)
+}
+
+#[fallback(value = T::default())]
+#[timeout(10ms)]
+async fn generic_value<T: Default + Send>(value: T, wait: Duration) -> T {
+    tokio::time::sleep(wait).await;
+    value
+}
+
+#[fallback(|_| None.into_iter())]
+#[timeout(10ms)]
+async fn projected<I: IntoIterator<Item = u32>>(
+    numbers: I,
+    wait: Duration,
+) -> <Option<I::Item> as IntoIterator>::IntoIter
+where
+    I: Send,
+    I::IntoIter: Send,
+{
+    tokio::time::sleep(wait).await;
+    numbers.into_iter().next().into_iter()
+}
+
+struct Page<'a>(&'a str);
+
+impl Shop {
+    #[fallback(|_| Page(&self.shelves[0]))]
+    #[timeout(10ms)]
+    async fn page(&self, wait: Duration) -> Page<'_> {
+        tokio::time::sleep(wait).await;
+        Page("found")
+    }
+
+    #[fallback(Self::emptied)]
+    #[retry(2, backoff = fixed(0s))]
+    #[timeout(10ms)]
+    async fn sold(&mut self, wait: Duration) -> Self {
+        self.calls += 1;
+        tokio::time::sleep(wait).await;
+        self.clone()
+    }
+
+    fn emptied(&mut self, _: Duration) -> Self {
+        std::mem::take(self)
+    }
+}
+
+/// Ends like the name of a `Result`, and is none.
+#[derive(Debug, PartialEq, Eq)]
+struct SearchResult(Vec<u32>);
+
+#[fallback(value = SearchResult(vec![]))]
+#[timeout(10ms)]
+async fn searched(wait: Duration) -> SearchResult {
+    tokio::time::sleep(wait).await;
+    SearchResult(vec![1])
+}
+
+type Count = Result<u32, Error>;
+
+macro_rules! count {
+    () => { Result<u32, Error> };
+}
+
+#[fallback(|error| if error.is_transient() { Ok(7) } else { Err(error) })]
+#[timeout(10ms)]
+async fn aliased_by_closure(count: Count, wait: Duration) -> Count {
+    tokio::time::sleep(wait).await;
+    count
+}
+
+#[fallback(value = 8)]
+#[retry(2, backoff = fixed(0s), when = Error::is_transient)]
+async fn aliased_by_value(count: u32) -> Count {
+    tick().await;
+    if count == 0 {
+        return "5".parse().map_err(|_| Error::Failed(count));
+    }
+    Err(Error::Failed(count))
+}
+
+#[fallback(value = 8, enabled = false)]
+#[timeout(10ms)]
+async fn aliased_and_switched_off(count: Count, wait: Duration) -> Count {
+    tokio::time::sleep(wait).await;
+    count
+}
+
+#[fallback(|_| Err(Error::Failed(3)))]
+#[timeout(10ms)]
+async fn written_by_a_macro(wait: Duration) -> count!() {
+    tokio::time::sleep(wait).await;
+    Ok(1)
+}
+
+#[fallback(value = 4)]
+#[retry(1)]
+async fn aliased_with_an_error_that_is_no_refusal(fails: bool) -> Plain {
+    tick().await;
+    if fails {
+        Err(NotClone(String::new()))
+    } else {
+        Ok(1)
+    }
+}
+
+type Plain = Result<u32, NotClone>;
+
 #[retry(3, backoff = fixed(0s), attempt = cx)]
 async fn counts(text: String) -> Answer<u32> {
     tick().await;
@@ -563,6 +773,10 @@ fn futures_are_as_spawnable_as_without_attributes() {
     drop(spawnable(chained(String::new(), 1)));
     drop(spawnable(counts(String::new())));
     drop(spawnable(recursive(3)));
+    drop(spawnable(own_type_by_async_function(LATE, String::new())));
+    drop(spawnable(aliased_by_closure(Ok(1), LATE)));
+    drop(spawnable(generic_value(1, LATE)));
+    drop(spawnable(async { Shop::default().sold(LATE).await }));
     drop(spawnable(coerces(1)));
     drop(spawnable(async {
         let mut shop = Shop::default();
@@ -673,4 +887,85 @@ async fn fallbacks_answer_however_they_are_written() {
         "timeout `shapes::converts_refusals` cut the call off after 10ms"
     );
     assert_eq!(counts("x".into()).await, Ok(3));
+}
+
+const LATE: Duration = Duration::from_secs(1);
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_cannot_fail_may_return_a_type_of_its_own() {
+    let text = || NotClone("ab".into());
+    assert_eq!(own_type_by_value(Duration::ZERO, text()).await, Price(9));
+    assert_eq!(own_type_by_value(LATE, text()).await, Price(2));
+    let item = || "lamp".to_owned();
+    assert_eq!(own_type_by_function(Duration::ZERO, item()).await, Price(9));
+    assert_eq!(own_type_by_function(LATE, item()).await, Price(4));
+    let name = "shapes::own_type_by_async_function".len();
+    let expected = Price((4 + name).try_into().unwrap());
+    assert_eq!(own_type_by_async_function(LATE, item()).await, expected);
+    assert_eq!(own_type_by_closure(LATE).await, Price(5));
+    assert_eq!(own_type_that_nothing_refuses().await, Price(9));
+    assert_eq!(
+        own_type_and_a_fallback_that_is_switched_off(LATE).await,
+        Price(3),
+        "there is no error to return"
+    );
+    assert_eq!(generic_value(4, Duration::ZERO).await, 4);
+    assert_eq!(generic_value(4, LATE).await, 0);
+    assert_eq!(projected([1, 2], Duration::ZERO).await.next(), Some(1));
+    assert_eq!(projected([1, 2], LATE).await.next(), None);
+    assert_eq!(searched(LATE).await, SearchResult(vec![]));
+    let mut shop = Shop {
+        shelves: vec!["lamp".into()],
+        calls: 0,
+    };
+    assert_eq!(shop.page(Duration::ZERO).await.0, "found");
+    assert_eq!(shop.page(LATE).await.0, "lamp");
+    assert_eq!(shop.sold(LATE).await.calls, 2);
+    assert_eq!(shop.calls, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alias_of_a_result_is_still_one() {
+    let (failed, refused) = (Error::Failed(1), Rejected::bulkhead_full("x"));
+    assert_eq!(aliased_by_closure(Ok(1), Duration::ZERO).await, Ok(1));
+    assert_eq!(
+        aliased_by_closure(Err(failed), Duration::ZERO).await,
+        Ok(7),
+        "its errors reach the fallback"
+    );
+    let refused = Error::Rejected(refused);
+    assert!(
+        aliased_by_closure(Err(refused), Duration::ZERO)
+            .await
+            .is_err()
+    );
+    assert!(aliased_by_closure(Ok(1), LATE).await.is_err());
+    assert_eq!(aliased_by_value(0).await, Ok(5));
+    assert_eq!(aliased_by_value(1).await, Ok(8));
+    assert_eq!(
+        aliased_and_switched_off(Err(Error::Failed(1)), Duration::ZERO).await,
+        Err(Error::Failed(1))
+    );
+    assert!(matches!(
+        aliased_and_switched_off(Ok(1), LATE).await,
+        Err(Error::Rejected(_))
+    ));
+    assert_eq!(written_by_a_macro(LATE).await, Err(Error::Failed(3)));
+    assert_eq!(
+        aliased_with_an_error_that_is_no_refusal(true)
+            .await
+            .unwrap(),
+        4
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closure_answers_with_all_the_coercions_of_a_body() {
+    assert_eq!(coerced_by_a_closure(LATE).await.unwrap()(), 3);
+    assert_eq!(coerced_later(LATE, 5).await.unwrap()(), 5);
+    assert_eq!(some_of_it_diverges(4).await, Ok(4));
+    assert_eq!(diverges(false).await, Ok(1));
+    let panicked = tokio::spawn(diverges(true)).await.unwrap_err();
+    assert!(panicked.is_panic());
+    assert_eq!(diverges_without_error("ab".into()).await, Price(2));
 }

@@ -2,11 +2,12 @@
 
 use crate::class::{Class, Classify, RetryHint};
 use crate::error::Rejected;
-use crate::outcome::{Failure, Fallible, FromRejected, Inside};
+use crate::outcome::{Failure, Fallible, FromRejected, Inside, Judge};
 use crate::policy::RetryPolicy;
 use std::future::{Ready, ready};
 
 pub use crate::ladder::{ByClass, BySource, Seen};
+pub use crate::shape::{Known, OfResult, OfValue, Shape};
 pub use crate::site::{Binding, CallSite, Layer};
 pub use core;
 pub use core::option::Option::{None, Some};
@@ -50,6 +51,13 @@ pub fn clone_arguments_moved_by_the_body<F: Clone>(body: &F) -> F {
 #[inline(always)]
 pub fn split<R: Fallible>(result: R) -> Inside<R::Value, R::Error> {
     result.split()
+}
+
+/// The predicates of one attribute, where it is not clear that the function returns a `Result`: the
+/// compiler shall complain about that once, and not here.
+#[inline(always)]
+pub const fn judge_of<T, E>(_: &Inside<T, E>) -> Judge<Result<T, E>> {
+    Judge::new()
 }
 
 /// What the function returns: a refusal becomes its own error here, once, at the outer edge.

@@ -18,6 +18,7 @@ mod outcome;
 mod policy;
 mod registry;
 mod setting;
+mod shape;
 mod site;
 mod sync;
 mod table;

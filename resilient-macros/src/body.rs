@@ -9,11 +9,11 @@ use crate::arguments::{Arguments, erased};
 use crate::expand::at;
 use crate::parse::{Answer, Layer};
 use crate::rename::with_self_renamed;
-use crate::stack::Stack;
+use crate::stack::{Returns, Stack};
 use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, Result, ReturnType, Signature};
+use syn::{Error, Expr, Result, ReturnType, Signature};
 
 /// A name of ours, which the user's code does not see.
 pub(crate) fn local(name: &str) -> Ident {
@@ -283,11 +283,15 @@ impl<'a> Body<'a> {
                 quote_spanned!(span=> #answer(#path(#(#passed),*)).await)
             }
             Some(Answer::Closure(closure)) => {
-                let (pattern, inner) = (&closure.inputs[0], &closure.body);
+                let (pattern, inner) = (&closure.inputs[0], in_braces_of_ours(&closure.body));
+                if closure.asyncness.is_none() && leaf(&closure.body).is_some() {
+                    return quote_spanned!(site=> let #pattern = #error; #inner);
+                }
                 let inner = if closure.asyncness.is_some() {
-                    quote_spanned!(site=> async { #inner })
+                    let hint = self.hint();
+                    quote_spanned!(site=> async { #hint #inner })
                 } else {
-                    inner.to_token_stream()
+                    inner
                 };
                 let span = closure.span().resolved_at(site);
                 let private = at(span, self.private);
@@ -299,18 +303,30 @@ impl<'a> Body<'a> {
         }
     }
 
-    fn wrapped(&self, value: &syn::Expr) -> TokenStream {
-        if self.stack.infallible {
-            return value.to_token_stream();
-        }
+    fn wrapped(&self, value: &Expr) -> TokenStream {
         let private = self.private;
-        quote_spanned!(Span::mixed_site()=> #private::Ok(#value))
+        match self.stack.returns {
+            Returns::Value => value.to_token_stream(),
+            Returns::Result | Returns::Alias => {
+                quote_spanned!(Span::mixed_site()=> #private::Ok(#value))
+            }
+            Returns::Either => {
+                let shape = self.shape();
+                quote_spanned!(Span::mixed_site()=> #shape.answer(#value))
+            }
+        }
+    }
+
+    /// Whether the declared type is a `Result`, as the compiler finds out.
+    pub(crate) fn shape(&self) -> TokenStream {
+        let (private, returns) = (at(self.returns_span(), self.private), &self.returns);
+        quote_spanned!(self.returns_span()=> #private::Shape::<#returns>::of().known())
     }
 
     /// The type of the outcome: what is declared, or a `Result` around it.
     pub(crate) fn fallible(&self) -> TokenStream {
         let (private, returns) = (self.private, &self.returns);
-        if self.stack.infallible {
+        if self.stack.returns == Returns::Value {
             quote_spanned!(self.returns_span()=>
                 #private::Result<#returns, #private::Rejected>
             )
@@ -323,7 +339,16 @@ impl<'a> Body<'a> {
     fn error(&self, index: usize, failure: &Ident) -> TokenStream {
         let (fallible, span) = (self.fallible(), self.returns_span());
         let (private, failure) = (at(span, self.private), at(span, &failure.to_token_stream()));
-        if !Stack::rejects(&self.stack.layers[index..]) {
+        let rejects = Stack::rejects(&self.stack.layers[index..]);
+        if self.stack.returns == Returns::Either {
+            let shape = self.shape();
+            return if rejects {
+                quote_spanned!(span=> #shape.error(#failure))
+            } else {
+                quote_spanned!(span=> #shape.error_unrejected(#failure))
+            };
+        }
+        if !rejects {
             return quote_spanned!(span=> #private::error_unrejected::<#fallible>(#failure));
         }
         if let Some(path) = &self.stack.shared.map_err {
@@ -347,4 +372,70 @@ fn uses_arguments(layer: &Layer, arguments: &Arguments) -> bool {
         Some(Answer::Value(value)) => arguments.are_mentioned(value.to_token_stream()),
         None => false,
     }
+}
+
+/// The body of a closure, whose braces lints do not mind although they are not needed any more.
+fn in_braces_of_ours(body: &Expr) -> TokenStream {
+    let Expr::Block(block) = body else {
+        return body.to_token_stream();
+    };
+    if block.label.is_some() || !block.attrs.is_empty() {
+        return body.to_token_stream();
+    }
+    let statements = block.block.stmts.iter();
+    let statements = statements.map(ToTokens::to_token_stream).collect();
+    let mut braced = Group::new(Delimiter::Brace, statements);
+    braced.set_span(Span::mixed_site().located_at(block.block.brace_token.span.join()));
+    braced.into_token_stream()
+}
+
+/// How an expression ends that is surely what the function returns, and no future of it.
+enum Leaf {
+    /// Never.
+    Diverges,
+    /// With `Ok(…)` or `Err(…)`.
+    Result,
+}
+
+/// How `expression` ends, if its tokens say so: then it has the coercions of a function's body.
+fn leaf(expression: &Expr) -> Option<Leaf> {
+    let either = |one: Option<Leaf>, other: Option<Leaf>| match (one, other) {
+        (Some(Leaf::Result), _) | (_, Some(Leaf::Result)) => Some(Leaf::Result),
+        (Some(Leaf::Diverges), Some(Leaf::Diverges)) => Some(Leaf::Diverges),
+        _ => None,
+    };
+    let block = |block: &syn::Block| match block.stmts.last() {
+        Some(syn::Stmt::Expr(last, None)) => leaf(last),
+        Some(syn::Stmt::Macro(last)) if last.semi_token.is_none() => diverges(&last.mac),
+        _ => None,
+    };
+    match expression {
+        Expr::Call(call) => match &*call.func {
+            Expr::Path(path) => {
+                let last = path.path.segments.last()?;
+                (last.ident == "Ok" || last.ident == "Err").then_some(Leaf::Result)
+            }
+            _ => None,
+        },
+        Expr::Macro(called) => diverges(&called.mac),
+        Expr::Block(inner) if inner.label.is_none() => block(&inner.block),
+        Expr::Group(group) => leaf(&group.expr),
+        Expr::Paren(paren) => leaf(&paren.expr),
+        Expr::If(branches) => {
+            let (_, otherwise) = branches.else_branch.as_ref()?;
+            either(block(&branches.then_branch), leaf(otherwise))
+        }
+        Expr::Match(arms) => {
+            let arms = arms.arms.iter().map(|arm| leaf(&arm.body));
+            arms.reduce(either).flatten()
+        }
+        _ => None,
+    }
+}
+
+fn diverges(called: &syn::Macro) -> Option<Leaf> {
+    const DIVERGE: [&str; 4] = ["panic", "todo", "unimplemented", "unreachable"];
+    let last = called.path.segments.last()?;
+    let known = DIVERGE.iter().any(|name| last.ident == name);
+    known.then_some(Leaf::Diverges)
 }

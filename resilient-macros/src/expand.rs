@@ -5,7 +5,7 @@
 
 use crate::body::{Body, local};
 use crate::parse::{Datum, Layer, Written};
-use crate::stack::Stack;
+use crate::stack::{Returns, Stack};
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
@@ -67,10 +67,13 @@ pub(crate) fn expand(
         site: Span::mixed_site(),
     };
     let statics = expansion.statics();
+    let known = (stack.returns == Returns::Either)
+        .then(|| quote_spanned!(Span::mixed_site()=> use #private::Known as _;));
     let call_site = expansion.call_site(written);
     let calls = expansion.calls();
     Ok(quote_spanned!(Span::mixed_site()=>
         use #module as #private;
+        #known
         #statics
         #call_site
         #calls
@@ -158,7 +161,7 @@ impl Expansion<'_> {
             quote_spanned!(self.site=> let #frame = #private::Frame::new();)
         });
         let definition = self.body.definition();
-        if self.stack.infallible {
+        if matches!(self.stack.returns, Returns::Value | Returns::Either) {
             let answered = self.last_word();
             return quote_spanned!(self.site=> #frame #definition #answered);
         }
@@ -224,13 +227,27 @@ impl Expansion<'_> {
     fn split(&self, future: &TokenStream) -> TokenStream {
         let span = self.body.returns_span();
         let private = at(span, self.private);
-        if self.stack.infallible {
-            let fallible = self.body.fallible();
-            return quote_spanned!(span=>
-                #private::split::<#fallible>(#private::Ok(#future.await))
-            );
-        }
-        let split = quote_spanned!(span=> #private::split);
+        let split = match self.stack.returns {
+            Returns::Value => {
+                let fallible = self.body.fallible();
+                return quote_spanned!(span=>
+                    #private::split::<#fallible>(#private::Ok(#future.await))
+                );
+            }
+            // If it is no `Result`, all complaints are about one place, and the compiler makes one.
+            Returns::Alias => {
+                let returned = at(span, &local("returned").into_token_stream());
+                return quote_spanned!(span=> {
+                    let #returned = #future.await;
+                    #private::split(#returned)
+                });
+            }
+            Returns::Result => quote_spanned!(span=> #private::split),
+            Returns::Either => {
+                let shape = self.body.shape();
+                quote_spanned!(span=> #shape.split)
+            }
+        };
         quote_spanned!(self.site=> #split(#future.await))
     }
 
@@ -248,14 +265,24 @@ impl Expansion<'_> {
 
     /// What the predicates of a layer make of `outcome`, which is a reference.
     fn verdict(&self, layer: &Layer, outcome: &TokenStream) -> TokenStream {
-        let (fallible, span) = (self.body.fallible(), self.body.returns_span());
+        let span = self.body.returns_span();
         let private = at(span, self.private);
-        let judge = quote_spanned!(span=> #private::Judge::<#fallible>::new());
+        let judge = match self.stack.returns {
+            Returns::Either => {
+                let shape = self.body.shape();
+                quote_spanned!(span=> #shape.judge())
+            }
+            Returns::Alias => quote_spanned!(span=> #private::judge_of(#outcome)),
+            Returns::Result | Returns::Value => {
+                let fallible = self.body.fallible();
+                quote_spanned!(span=> #private::Judge::<#fallible>::new())
+            }
+        };
         let tests = layer.predicates.iter().map(|(key, test)| {
             let key = Ident::new(&key.to_string(), key.span().resolved_at(self.site));
             quote!(.#key(#test))
         });
-        if self.stack.infallible {
+        if self.stack.returns == Returns::Value {
             return quote_spanned!(self.site=> #judge #(#tests)* .verdict(#outcome));
         }
         // The outcome comes first, and tells the closure the type of its error.
@@ -466,13 +493,32 @@ impl Expansion<'_> {
         })
     }
 
-    /// The top of a stack whose function has no error channel: this fallback answers whatever
-    /// happens, also if it is switched off.
+    /// The top of a stack whose function may have no error channel: then this fallback answers
+    /// whatever happens, also if it is switched off.
     fn last_word(&self) -> TokenStream {
         let (private, live) = (self.private, self.live(0));
         let (value, failure, answer) = (local("value"), local("failure"), local("answer"));
         let (outcome_of, ruling) = self.ruling(0);
         let answered = self.framed(&self.body.answer(0, &failure));
+        if self.stack.returns == Returns::Either {
+            let (shape, span) = (self.body.shape(), self.body.returns_span());
+            let kept = if Stack::rejects(self.layers) {
+                quote_spanned!(span=> #shape.kept)
+            } else {
+                quote_spanned!(span=> #shape.kept_unrejected)
+            };
+            return quote_spanned!(self.site=>
+                #outcome_of
+                match #kept(#ruling) {
+                    #private::Ok(#value) => #value,
+                    #private::Err(#failure) => {
+                        let #answer = #answered.await;
+                        #live.settle(#shape.is_answered(&#answer));
+                        #answer
+                    }
+                }
+            );
+        }
         quote_spanned!(self.site=>
             #outcome_of
             match #ruling {

@@ -15,8 +15,20 @@ use syn::{Attribute, Error, LitStr, Result, ReturnType, Signature, Type};
 pub(crate) struct Stack {
     pub(crate) layers: Vec<Layer>,
     pub(crate) shared: Shared,
-    /// Whether the function surely returns no `Result`, so that the top fallback has to answer.
-    pub(crate) infallible: bool,
+    pub(crate) returns: Returns,
+}
+
+/// What the function returns, as far as its signature says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Returns {
+    /// A `Result`, by its name.
+    Result,
+    /// What has to be a `Result`, since nothing else could report a refusal.
+    Alias,
+    /// Surely no `Result`: the top fallback has to answer.
+    Value,
+    /// Either, by its name, and the top fallback always answers: the compiler decides.
+    Either,
 }
 
 impl Stack {
@@ -26,10 +38,7 @@ impl Stack {
         let mut stack = Self {
             layers: vec![],
             shared: Shared::default(),
-            infallible: match &signature.output {
-                ReturnType::Default => true,
-                ReturnType::Type(_, of) => is_infallible(of),
-            },
+            returns: Returns::of(&signature.output),
         };
         for written in written {
             if written.name == "resilient" {
@@ -37,6 +46,10 @@ impl Stack {
             } else {
                 stack.add(parse::attribute(written), &mut mistakes);
             }
+        }
+        let answers = stack.layers.first().is_some_and(Layer::always_answers);
+        if stack.returns == Returns::Either && (!answers || stack.shared.map_err.is_some()) {
+            stack.returns = Returns::Alias;
         }
         if !mistakes.found() {
             stack.check_order(&mut mistakes);
@@ -186,7 +199,7 @@ impl Stack {
         let Some(first) = self.layers.first() else {
             return;
         };
-        if self.infallible {
+        if self.returns == Returns::Value {
             if !first.always_answers() {
                 let (tokens, written) = match &signature.output {
                     ReturnType::Default => (signature.ident.to_token_stream(), "()".to_owned()),
@@ -222,27 +235,41 @@ impl Stack {
     }
 }
 
-fn is_infallible(of: &Type) -> bool {
-    const NAMES: [&str; 22] = [
-        "Option", "Vec", "String", "Box", "bool", "char", "str", "u8", "u16", "u32", "u64", "u128",
-        "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64", "Duration",
-    ];
-    match of {
-        Type::Group(group) => is_infallible(&group.elem),
-        Type::Paren(paren) => is_infallible(&paren.elem),
-        Type::Tuple(_)
-        | Type::Reference(_)
-        | Type::Array(_)
-        | Type::Slice(_)
-        | Type::Ptr(_)
-        | Type::ImplTrait(_)
-        | Type::BareFn(_) => true,
-        Type::Path(path) if path.qself.is_none() => path
-            .path
-            .segments
-            .last()
-            .is_some_and(|last| NAMES.iter().any(|name| last.ident == name)),
-        _ => false,
+impl Returns {
+    fn of(output: &ReturnType) -> Self {
+        match output {
+            ReturnType::Default => Self::Value,
+            ReturnType::Type(_, of) => Self::of_type(of),
+        }
+    }
+
+    fn of_type(of: &Type) -> Self {
+        const VALUES: [&str; 22] = [
+            "Option", "Vec", "String", "Box", "bool", "char", "str", "u8", "u16", "u32", "u64",
+            "u128", "usize", "i8", "i16", "i32", "i64", "i128", "isize", "f32", "f64", "Duration",
+        ];
+        match of {
+            Type::Group(group) => Self::of_type(&group.elem),
+            Type::Paren(paren) => Self::of_type(&paren.elem),
+            Type::Tuple(_)
+            | Type::Reference(_)
+            | Type::Array(_)
+            | Type::Slice(_)
+            | Type::Ptr(_)
+            | Type::ImplTrait(_)
+            | Type::BareFn(_) => Self::Value,
+            Type::Path(path) => match path.path.segments.last() {
+                Some(last) if path.qself.is_none() && last.ident == "Result" => Self::Result,
+                Some(last)
+                    if path.qself.is_none() && VALUES.iter().any(|name| last.ident == name) =>
+                {
+                    Self::Value
+                }
+                _ => Self::Either,
+            },
+            Type::Macro(_) => Self::Either,
+            _ => Self::Alias,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &[ANY_POLICY],
     &["pipeline"],
     &["registry"],
-    &["site"],
+    &["site", "shape"],
     &["inspect", "expansion"],
     &[ROOT],
 ];

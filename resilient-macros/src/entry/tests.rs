@@ -77,6 +77,20 @@ async fn fetch(&mut self, mut request: Request) -> Result<&mut Page, Error> {
 }
 
 #[test]
+fn whether_an_own_type_is_a_result_is_left_to_the_compiler() {
+    compare(
+        "own_type",
+        r"
+#[fallback(|error| self.popular(error))]
+#[timeout(1s)]
+async fn recommend(&self) -> Recommendations {
+    self.engine.ask().await
+}
+",
+    );
+}
+
+#[test]
 fn a_cost_is_asked_for_once_before_each_entry() {
     compare(
         "weighed",
