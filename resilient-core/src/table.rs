@@ -162,15 +162,6 @@ macro_rules! policy {
                 Self::new().enabled(false)
             }
 
-            fn without(mut self, key: &str) -> Self {
-                match key {
-                    $( stringify!($key) => self.$key = None, )*
-                    "enabled" => self.enabled = None,
-                    _ => {}
-                }
-                self
-            }
-
             fn invalid(&self) -> Option<$crate::setting::InvalidSetting> {
                 self.invalid()
             }

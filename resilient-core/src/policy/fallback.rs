@@ -312,7 +312,6 @@ mod tests {
             Some(true.into())
         );
         assert_eq!(FallbackPolicy::new().over(off), off);
-        assert_eq!(off.without("enabled"), FallbackPolicy::new());
         assert_eq!(off.effective("when"), None, "that is code");
     }
 }

@@ -55,10 +55,6 @@ pub trait Policy: Copy + Default + PartialEq + fmt::Debug + Send + Sync + 'stati
     #[must_use]
     fn switched_off() -> Self;
 
-    /// The policy with nothing written for `key`.
-    #[must_use]
-    fn without(self, key: &str) -> Self;
-
     /// The first setting that was refused, if any was.
     fn invalid(&self) -> Option<InvalidSetting>;
 }

@@ -53,10 +53,6 @@ impl Policy for AttemptTimeoutPolicy {
         Self(TimeoutPolicy::switched_off())
     }
 
-    fn without(self, key: &str) -> Self {
-        Self(self.0.without(key))
-    }
-
     fn invalid(&self) -> Option<InvalidSetting> {
         self.0.invalid()
     }
