@@ -61,7 +61,8 @@
 //! - [`Rejected`]: what a policy answers instead of running, or finishing, the work.
 //! - [`registry()`]: every policy by name, its [`Snapshot`], its [`Events`], and what is probably a
 //!   mistake ([`Registry::validate`]).
-//! - [`policy()`]: settings in code.
+//! - [`policy()`]: settings in code. [`Registry::reconfigure`] changes them while the program runs,
+//!   [`Configuration`] takes them from outside, [`Registry::disable_all`] switches everything off.
 //! - [`deadline()`], [`time_left()`], [`with_deadline()`] and [`inherit()`]: the time that is left.
 //! - [`Frame`] and [`Judge`]: a stack by hand, without attributes.
 //!

@@ -264,7 +264,9 @@ async fn what_nobody_defines_lets_every_call_through_until_it_is_defined() {
     assert_eq!(breaker.state(), CircuitBreakerState::Closed);
     let mut changes = Vec::new();
     while let Some(event) = events.try_next() {
-        if let (What::Reconfigured { changes: new }, "pipeline.late") = (event.what, event.policy) {
+        if let (What::Reconfigured { changes: new, .. }, "pipeline.late") =
+            (event.what, event.policy)
+        {
             changes.extend(new);
         }
     }

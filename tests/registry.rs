@@ -186,7 +186,8 @@ async fn a_definition_after_the_first_call_holds_for_the_next_one_and_is_reporte
     assert_eq!(
         changes,
         What::Reconfigured {
-            changes: vec!["duration = 3s".to_owned()]
+            changes: vec!["duration = 3s".to_owned()],
+            by: None,
         }
     );
 }

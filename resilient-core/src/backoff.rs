@@ -1,6 +1,7 @@
 //! How long a call waits between its attempts. Pure arithmetic: random numbers come in as values.
 
-use crate::setting::{Share, Span, Value};
+use crate::given::{FromGiven, Given, call};
+use crate::setting::{Share, Span, Value, duration, range};
 use crate::time::{Nanos, nanos};
 use std::fmt;
 use std::time::Duration;
@@ -163,6 +164,29 @@ impl From<Backoff> for Value {
     }
 }
 
+impl FromGiven for Backoff {
+    const EXPECTED: &'static str = "a backoff such as `fixed(1s)`, `linear(100ms..10s)`, \
+                                    `exponential(100ms..10s)` or `fibonacci(100ms..10s)`";
+
+    fn from_given(given: &Given) -> Option<Self> {
+        let Given::Text(text) = given else {
+            return None;
+        };
+        let (growth, delays) = call(text)?;
+        let delays = delays?;
+        if growth == "fixed" {
+            return duration(delays).map(Self::fixed);
+        }
+        let (base, max) = range(delays)?;
+        match growth {
+            "linear" => Some(Self::linear(base, max)),
+            "exponential" => Some(Self::exponential(base, max)),
+            "fibonacci" => Some(Self::fibonacci(base, max)),
+            _ => None,
+        }
+    }
+}
+
 /// How chance changes the delays, so that callers which failed together do not come back together.
 ///
 /// The result never exceeds the cap of a growing backoff; `fixed` has no cap.
@@ -253,6 +277,27 @@ impl fmt::Display for Jitter {
 impl From<Jitter> for Value {
     fn from(jitter: Jitter) -> Self {
         Self::Text(jitter.to_string())
+    }
+}
+
+impl FromGiven for Jitter {
+    const EXPECTED: &'static str = "one of `none`, `full`, `equal`, `decorrelated`, \
+                                    `proportional(20%)` and `additive(100%)`";
+
+    fn from_given(given: &Given) -> Option<Self> {
+        let Given::Text(text) = given else {
+            return None;
+        };
+        let share = |share: &str| Share::from_given(&share.into());
+        match call(text)? {
+            ("none", None) => Some(Self::none()),
+            ("full", None) => Some(Self::full()),
+            ("equal", None) => Some(Self::equal()),
+            ("decorrelated", None) => Some(Self::decorrelated()),
+            ("proportional", Some(inside)) => share(inside).map(Self::proportional),
+            ("additive", Some(inside)) => share(inside).map(Self::additive),
+            _ => None,
+        }
     }
 }
 
@@ -356,6 +401,47 @@ fn uniform(low: Nanos, high: Nanos, random: u64) -> Nanos {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_backoff_or_a_jitter_can_be_given_back() {
+        for text in [
+            "fixed(1s)",
+            "linear(1s..10s)",
+            "exponential(100ms..1m30s)",
+            "fibonacci(1ms..1h)",
+        ] {
+            assert_eq!(
+                Backoff::from_given(&text.into()).expect(text).to_string(),
+                text
+            );
+        }
+        for text in [
+            "none",
+            "full",
+            "equal",
+            "decorrelated",
+            "proportional(20%)",
+            "additive(100%)",
+        ] {
+            assert_eq!(
+                Jitter::from_given(&text.into()).expect(text).to_string(),
+                text
+            );
+        }
+        for text in [
+            "fixed",
+            "fixed(1s..2s)",
+            "linear(1s)",
+            "exponential(1s..2s",
+            "square(1s..2s)",
+            "",
+        ] {
+            assert_eq!(Backoff::from_given(&text.into()), None, "{text}");
+        }
+        for text in ["full(20%)", "proportional", "additive(20)", "some", ""] {
+            assert_eq!(Jitter::from_given(&text.into()), None, "{text}");
+        }
+    }
     use proptest::prelude::*;
 
     const MILLI: Nanos = 1_000_000;

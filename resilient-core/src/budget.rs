@@ -4,10 +4,11 @@
 //! small number that is always there. From Envoy's `retry_budget` it has the lesson that an attempt
 //! counts while it waits for its turn, not only when it runs: otherwise all that wait fire together.
 
+use crate::given::{FromGiven, Given, call};
 use crate::setting::{Share, Value};
 use crate::sync::{AtomicU64, Mutex, Ordering, Tally};
 use crate::time::{self, Nanos};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
@@ -86,6 +87,34 @@ impl From<Budget> for Value {
             None => Self::Share(budget.share),
         }
     }
+}
+
+impl FromGiven for Budget {
+    const EXPECTED: &'static str = "a share such as `20%`, or `budget(\"gateway\", 20%)`";
+
+    fn from_given(given: &Given) -> Option<Self> {
+        if let Given::Text(text) = given
+            && let Some(("budget", Some(inside))) = call(text)
+        {
+            let (name, share) = inside.strip_prefix('"')?.rsplit_once('"')?;
+            let share = share.trim_start().strip_prefix(',')?;
+            let share = Share::from_given(&share.into())?;
+            return Some(Self::shared(kept(name), share));
+        }
+        Share::from_given(given).map(Self::own)
+    }
+}
+
+/// `name` for ever: the same text is kept once.
+fn kept(name: &str) -> &'static str {
+    static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut kept = KEPT.lock();
+    if let Some(name) = kept.get(name) {
+        return name;
+    }
+    let name = name.to_owned().leak();
+    kept.insert(name);
+    name
 }
 
 /// What can be seen of a budget.

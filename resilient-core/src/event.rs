@@ -4,7 +4,7 @@
 //! in which they happened; a subscriber that falls behind loses the oldest, which is counted.
 
 use crate::error::Rejected;
-use crate::setting::Kind;
+use crate::setting::{Kind, Override};
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
@@ -74,6 +74,8 @@ pub enum What {
     Reconfigured {
         /// The settings that changed, as `key = value`.
         changes: Vec<String>,
+        /// Who changed them and why; `None` if it was the program itself, or a file.
+        by: Option<Override>,
     },
     /// A name was used by a call that nobody has defined.
     Undefined,
@@ -154,8 +156,9 @@ fn trace(kind: Kind, policy: &'static str, what: &What) {
         What::FellBack | What::FallbackFailed => {
             tracing::debug!(target: "resilient", kind, policy, event);
         }
-        What::Reconfigured { changes } => {
-            tracing::info!(target: "resilient", kind, policy, event, ?changes);
+        What::Reconfigured { changes, by } => {
+            let by = by.as_ref().map(tracing::field::display);
+            tracing::info!(target: "resilient", kind, policy, event, ?changes, by);
         }
         What::Undefined => {
             tracing::error!(

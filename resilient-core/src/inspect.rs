@@ -1,7 +1,9 @@
 //! What can be seen of everything: snapshots, findings, explanations, and their texts for people.
 
+use crate::definition::Conflict;
+use crate::entry::AnyEntry;
 use crate::policy::{AttemptTimeoutPolicy, LiveSnapshot, Policy, RetryPolicy, TimeoutPolicy};
-use crate::registry::{AnyEntry, Conflict, PIPELINE, Registry, UndefinedPipelines};
+use crate::registry::{PIPELINE, Registry, UndefinedPipelines};
 use crate::setting::{InvalidSetting, Kind, Setting, Source, Span, Value};
 use crate::site::{KnownLayer, KnownSite, known_site, known_sites};
 use std::fmt;
@@ -148,6 +150,9 @@ pub struct PolicySnapshot {
     pub live: LiveSnapshot,
     /// Its settings, each with its source.
     pub settings: Vec<Setting>,
+    /// Counts the changes of its settings, from whatever layer; see
+    /// [`Changes::only_at`](crate::Changes::only_at).
+    pub version: u64,
     /// The functions in whose stacks it stands, by name.
     pub call_sites: Vec<&'static str>,
 }
@@ -162,6 +167,7 @@ impl PolicySnapshot {
             lets_through,
             live: entry.snapshot(),
             settings: entry.settings(),
+            version: entry.version(),
             call_sites: entry.call_sites(),
         }
     }

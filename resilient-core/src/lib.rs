@@ -7,11 +7,16 @@
 mod backoff;
 mod budget;
 mod class;
+mod configuration;
+mod configured;
 mod deadline;
+mod definition;
+mod entry;
 mod error;
 mod event;
 mod expansion;
 mod frame;
+mod given;
 mod inspect;
 mod ladder;
 mod outcome;
@@ -28,10 +33,14 @@ mod window;
 pub use backoff::{Backoff, Jitter};
 pub use budget::{Budget, BudgetSnapshot};
 pub use class::{Class, Classify, Diagnosis, RetryHint};
+pub use configuration::{Configuration, ConfigurationError, ConfigurationMistake, Unmentioned};
 pub use deadline::{WithDeadline, deadline, inherit, time_left, with_deadline};
+pub use definition::{Conflict, Written};
+pub use entry::{Changes, ReconfigureError, Reconfigured, SettingChange};
 pub use error::{Reason, Rejected};
 pub use event::{EVENT_CAPACITY, Event, Events, What};
 pub use frame::{Frame, Running};
+pub use given::Given;
 pub use inspect::{
     CallSiteSnapshot, Explanation, Finding, LayerExplanation, LayerSnapshot, PolicySnapshot,
     Snapshot,
@@ -47,8 +56,10 @@ pub use policy::{
     RetryPolicy, RetrySnapshot, Ruling, TimeInStates, Timed, Timeout, TimeoutPolicy,
     TimeoutSnapshot,
 };
-pub use registry::{Conflict, PolicyDefinition, RegisterError, Registry, Written, policy};
-pub use setting::{InvalidSetting, Kind, Override, Ramp, Rate, Setting, Share, Source, Value};
+pub use registry::{PolicyDefinition, RegisterError, Registry, policy};
+pub use setting::{
+    InvalidSetting, Kind, Override, Ramp, Rate, Setting, SettingError, Share, Source, Value,
+};
 pub use site::registry;
 
 /// What expanded attributes call, through the facade. It may change with every version.

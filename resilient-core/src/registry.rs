@@ -1,23 +1,24 @@
 //! Names and their live policies: who defined what, what holds, and what contradicts itself.
 //!
-//! A policy is known under its kind and its name. Its definition has layers, default < attribute <
-//! code, and each setting is taken from the highest layer that writes it. Calls never come here:
-//! a call site looks its policies up once and keeps them.
+//! A policy is known under its kind and its name. Calls never come here: a call site looks its
+//! policies up once and keeps them.
 //!
 //! A policy that only pipelines mention has one layer more, below the defaults: it is switched off.
 //! So whatever anybody writes about it, or a single attribute that names it, switches it on.
 
+use crate::configured::Configured;
+use crate::definition::Declaration;
+use crate::entry::{AnyEntry, Changes, Entry, ReconfigureError, Reconfigured};
 use crate::error::Rejected;
 use crate::event::{self, Events, What};
 use crate::policy::{
     AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadPolicy, CircuitBreaker,
-    CircuitBreakerPolicy, Fallback, FallbackPolicy, LivePolicy, LiveSnapshot, Policy,
-    RateLimitPolicy, RateLimiter, Retry, RetryPolicy, Timeout, TimeoutPolicy,
+    CircuitBreakerPolicy, Fallback, FallbackPolicy, Policy, RateLimitPolicy, RateLimiter, Retry,
+    RetryPolicy, Timeout, TimeoutPolicy,
 };
-use crate::setting::{InvalidSetting, Kind, Setting, Source, Value};
-use crate::sync::{AtomicBool, Mutex, Ordering};
+use crate::setting::{InvalidSetting, Kind, Override, Setting};
+use crate::sync::Mutex;
 use crate::time;
-use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::LazyLock;
@@ -41,6 +42,9 @@ pub struct Registry {
     entries: Mutex<Entries>,
     /// The pipelines that have seen a call.
     used_pipelines: Mutex<BTreeSet<&'static str>>,
+    /// Why all policies are switched off, if they are.
+    all_off: Mutex<Option<Override>>,
+    configured: Mutex<Configured>,
 }
 
 /// The functions that use them, by the names of the pipelines.
@@ -58,6 +62,8 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
     Registry {
         entries: Mutex::new(BTreeMap::new()),
         used_pipelines: Mutex::new(BTreeSet::new()),
+        all_off: Mutex::new(None),
+        configured: Mutex::new(Configured::default()),
     }
 });
 
@@ -121,12 +127,137 @@ impl Registry {
     }
 
     pub(crate) fn any(&self, name: &str, kind: Kind) -> Option<&'static dyn AnyEntry> {
-        find(&self.entries.lock(), name, kind)
+        let entry = find(&self.entries.lock(), name, kind)?;
+        entry.end_changes();
+        Some(entry)
     }
 
     /// All policies, by name and kind.
     pub(crate) fn all(&self) -> Vec<&'static dyn AnyEntry> {
-        self.entries.lock().values().copied().collect()
+        let all: Vec<_> = self.entries.lock().values().copied().collect();
+        for entry in &all {
+            entry.end_changes();
+        }
+        all
+    }
+
+    /// Changes settings of one policy while the program runs, with an end if `by` has one: what
+    /// `policy` writes hides what attributes, code, files and the environment write, until it is taken
+    /// back with [`Changes::take_back`].
+    ///
+    /// State and statistics stay; what a changed rule means for them says its policy.
+    ///
+    /// ```
+    /// use resilient_core::{Override, RetryPolicy, Source, policy, registry};
+    /// use std::time::Duration;
+    ///
+    /// policy("mail").retry(RetryPolicy::new().attempts(5)).register()?;
+    /// let night = Override::because("the relay is slow").by("ana").lasting(Duration::from_secs(3600));
+    /// let changed = registry().reconfigure("mail", RetryPolicy::new().attempts(2), night.clone())?;
+    /// assert_eq!(changed.changes[0].source, Source::Override { by: night });
+    ///
+    /// let wrong = registry().reconfigure("mail", RetryPolicy::new().attempts(0), "a slip");
+    /// assert!(wrong.unwrap_err().to_string().contains("attempts"));
+    /// let unknown = registry().reconfigure("male", RetryPolicy::new(), "a slip");
+    /// assert_eq!(unknown.unwrap_err().to_string(), "there is no retry `male`");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If nobody has mentioned the policy, a setting is out of range, or the settings would contradict
+    /// each other. Then nothing has changed.
+    pub fn reconfigure<P: Policy>(
+        &self,
+        name: &str,
+        policy: P,
+        by: impl Into<Override>,
+    ) -> Result<Reconfigured, ReconfigureError> {
+        match self.entry::<P>(name) {
+            Some(entry) => entry.lay(policy, by.into()),
+            None => Err(unknown_policy(P::KIND.as_str(), name)),
+        }
+    }
+
+    /// Makes changes that come from outside, key by key; see [`Changes`].
+    ///
+    /// # Errors
+    ///
+    /// As [`reconfigure`](Self::reconfigure), and if a setting is unknown, a value is not of its type,
+    /// or the settings have another version than the changes expect. Then nothing has changed.
+    pub fn reconfigure_with(
+        &self,
+        kind: &str,
+        name: &str,
+        changes: &Changes,
+        by: impl Into<Override>,
+    ) -> Result<Reconfigured, ReconfigureError> {
+        self.named(kind, name)?.reconfigure(changes, by.into())
+    }
+
+    /// What [`reconfigure_with`](Self::reconfigure_with) would do, without doing it.
+    ///
+    /// # Errors
+    ///
+    /// As [`reconfigure_with`](Self::reconfigure_with).
+    pub fn preview(
+        &self,
+        kind: &str,
+        name: &str,
+        changes: &Changes,
+    ) -> Result<Reconfigured, ReconfigureError> {
+        self.named(kind, name)?.preview(changes)
+    }
+
+    /// Switches every policy off, also those that become known later: each lets every call through at
+    /// the cost of a load, whatever is written about it, until [`enable_all`](Self::enable_all) or the
+    /// end that `by` has.
+    ///
+    /// ```
+    /// use resilient_core::{BulkheadPolicy, Setting, Value, policy, registry};
+    ///
+    /// policy("search").bulkhead(BulkheadPolicy::new().limit(8)).register()?;
+    /// let enabled = || {
+    ///     let search = registry().snapshot().policies.remove(0);
+    ///     search.settings.into_iter().find(|setting| setting.key == "enabled").unwrap().value
+    /// };
+    /// registry().disable_all("is it us, or is it them?");
+    /// assert_eq!(enabled(), Some(Value::Flag(false)));
+    /// registry().enable_all("it was them");
+    /// assert_eq!(enabled(), Some(Value::Flag(true)));
+    /// # Ok::<(), resilient_core::RegisterError>(())
+    /// ```
+    pub fn disable_all(&self, by: impl Into<Override>) {
+        let by = by.into();
+        *self.all_off.lock() = Some(by.clone());
+        for entry in self.all() {
+            entry.switch_all(Some(&by), None);
+        }
+    }
+
+    /// Takes [`disable_all`](Self::disable_all) back: what is written about each policy holds again.
+    pub fn enable_all(&self, by: impl Into<Override>) {
+        let by = by.into();
+        if self.all_off.lock().take().is_some() {
+            for entry in self.all() {
+                entry.switch_all(None, Some(&by));
+            }
+        }
+    }
+
+    pub(crate) const fn configured(&self) -> &Mutex<Configured> {
+        &self.configured
+    }
+
+    fn named(&self, kind: &str, name: &str) -> Result<&'static dyn AnyEntry, ReconfigureError> {
+        let entries = self.entries.lock();
+        let mut known = entries.iter();
+        let found = known.find(|((known, of), _)| *known == name && of.as_str() == kind);
+        let entry = found.map(|(_, entry)| *entry);
+        drop(entries);
+        let entry = entry.ok_or_else(|| unknown_policy(kind, name))?;
+        entry.end_changes();
+        Ok(entry)
     }
 
     /// The pipelines of which nobody defines any policy.
@@ -162,14 +293,16 @@ impl Registry {
         written: &Declaration<P>,
     ) -> &'static Entry<P> {
         let entry = entry_or_insert::<P>(&mut self.entries.lock(), name);
-        entry.change(|definition| {
-            let at = definition
-                .attributes
-                .partition_point(|other| (other.file, other.line) <= (written.file, written.line));
-            definition.attributes.insert(at, *written);
-        });
+        entry.declare(*written);
         entry.take_effect();
         entry
+    }
+}
+
+fn unknown_policy(kind: &str, name: &str) -> ReconfigureError {
+    ReconfigureError::UnknownPolicy {
+        kind: kind.to_owned(),
+        policy: name.to_owned(),
     }
 }
 
@@ -182,11 +315,18 @@ fn find<'a>(
     entries.get(&(name, kind)).copied()
 }
 
+/// The entry of this kind and name. A new one takes over what holds for it already, and nobody has to
+/// be told of that.
 fn entry_or_insert<P: Policy>(entries: &mut Entries, name: &'static str) -> &'static Entry<P> {
     let known = find(entries, name, P::KIND).and_then(|entry| entry.as_any().downcast_ref());
     known.unwrap_or_else(|| {
         let entry: &'static Entry<P> = Box::leak(Box::new(Entry::new(name)));
         entries.insert((name, P::KIND), entry);
+        let registry = Registry::bare();
+        registry.configured.lock().tell(entry);
+        if let Some(by) = &*registry.all_off.lock() {
+            entry.is_off(by);
+        }
         entry
     })
 }
@@ -197,310 +337,6 @@ impl fmt::Debug for Registry {
         f.debug_set()
             .entries(entries.keys().map(|(name, kind)| format!("{kind} {name}")))
             .finish()
-    }
-}
-
-/// What one attribute wrote about a policy, and where.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Declaration<P> {
-    pub(crate) policy: P,
-    pub(crate) file: &'static str,
-    pub(crate) line: u32,
-    pub(crate) call_site: &'static str,
-    pub(crate) reference: Reference,
-}
-
-/// What it means for an attribute if nobody writes anything about its policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reference {
-    /// Nothing: the policy has no name of its own, or its one setting is computed for each call.
-    Complete,
-    /// Its name is probably written wrong; the defaults hold.
-    Named,
-    /// Its pipeline does without it.
-    Pipeline,
-}
-
-/// One policy: its definition in layers, and the live policy that it makes.
-#[derive(Debug)]
-pub(crate) struct Entry<P: Policy> {
-    name: &'static str,
-    definition: Mutex<Definition<P>>,
-    live: P::Live,
-    was_used: AtomicBool,
-}
-
-#[derive(Debug)]
-struct Definition<P> {
-    /// By file and line: of two attributes that write one setting, the first holds.
-    attributes: Vec<Declaration<P>>,
-    code: Option<P>,
-    /// Counts the changes.
-    version: u64,
-}
-
-impl<P: Policy> Definition<P> {
-    fn effective(&self) -> P {
-        if self.lets_through() {
-            P::switched_off()
-        } else {
-            self.written()
-        }
-    }
-
-    /// What is written in all layers together.
-    fn written(&self) -> P {
-        let attributes = self
-            .attributes
-            .iter()
-            .fold(P::default(), |above, below| above.over(below.policy));
-        self.code.unwrap_or_default().over(attributes)
-    }
-
-    fn is_defined(&self) -> bool {
-        let written = self.written();
-        self.code.is_some() || P::KEYS.iter().any(|key| written.written(key).is_some())
-    }
-
-    fn refers(&self, reference: Reference) -> bool {
-        let mut attributes = self.attributes.iter();
-        attributes.any(|attribute| attribute.reference == reference)
-    }
-
-    /// Whether only pipelines mention it, which do without it.
-    fn lets_through(&self) -> bool {
-        let alone = !self.refers(Reference::Named) && !self.refers(Reference::Complete);
-        alone && self.refers(Reference::Pipeline) && !self.is_defined()
-    }
-
-    fn source(&self, key: &str) -> Source {
-        if self.code.is_some_and(|code| code.written(key).is_some()) {
-            return Source::Code;
-        }
-        self.attributes
-            .iter()
-            .find(|attribute| attribute.policy.written(key).is_some())
-            .map_or(Source::Default, |attribute| Source::Attribute {
-                file: attribute.file,
-                line: attribute.line,
-            })
-    }
-
-    fn is_undefined(&self) -> bool {
-        self.refers(Reference::Named) && !self.is_defined()
-    }
-}
-
-impl<P: Policy> Entry<P> {
-    fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            definition: Mutex::new(Definition {
-                attributes: Vec::new(),
-                code: None,
-                version: 0,
-            }),
-            live: P::Live::new(name, &P::default()),
-            was_used: AtomicBool::new(false),
-        }
-    }
-
-    /// The live policy, for a call site that is about to use it for the first time.
-    pub(crate) fn first_use(&'static self) -> &'static P::Live {
-        if !self.was_used.swap(true, Ordering::Relaxed) && self.is_undefined() {
-            event::emit(P::KIND, self.name, What::Undefined);
-        }
-        &self.live
-    }
-
-    /// The functions that refer to it in this way, by name.
-    fn call_sites_by(&self, by: impl Fn(Reference) -> bool) -> Vec<&'static str> {
-        let definition = self.definition.lock();
-        let mut call_sites: Vec<_> = definition
-            .attributes
-            .iter()
-            .filter(|attribute| by(attribute.reference))
-            .map(|attribute| attribute.call_site)
-            .collect();
-        call_sites.sort_unstable();
-        call_sites.dedup();
-        call_sites
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Definition<P>)) {
-        let mut definition = self.definition.lock();
-        change(&mut definition);
-        definition.version += 1;
-    }
-
-    /// Gives the live policy the settings that hold now. No lock is held meanwhile, since a live
-    /// policy may wake calls that wait; of two that come here at once the last change wins.
-    fn take_effect(&self) {
-        loop {
-            let (effective, version) = {
-                let definition = self.definition.lock();
-                (definition.effective(), definition.version)
-            };
-            self.live.reconfigure(&effective);
-            if self.definition.lock().version == version {
-                return;
-            }
-        }
-    }
-}
-
-/// What the registry knows of an entry, whatever its kind.
-pub(crate) trait AnyEntry: Send + Sync {
-    fn name(&self) -> &'static str;
-    fn kind(&self) -> Kind;
-    fn as_any(&'static self) -> &'static dyn Any;
-    fn settings(&self) -> Vec<Setting>;
-    fn is_undefined(&self) -> bool;
-    fn is_defined(&self) -> bool;
-    /// Whether only pipelines mention it and nobody defines it, so that it is switched off.
-    fn lets_through(&self) -> bool;
-    /// The functions in whose pipelines it stands.
-    fn pipelines(&self) -> Vec<&'static str>;
-    /// What attributes and code wrote together, if it contradicts itself.
-    fn invalid(&self) -> Option<InvalidSetting>;
-    fn call_sites(&self) -> Vec<&'static str>;
-    fn conflicts(&self) -> Vec<Conflict>;
-    fn is_registered(&self) -> bool;
-    fn take_effect(&self);
-    fn report_changes(&self, before: &[Setting]);
-    fn snapshot(&self) -> LiveSnapshot;
-}
-
-impl<P: Policy> AnyEntry for Entry<P> {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn kind(&self) -> Kind {
-        P::KIND
-    }
-
-    fn as_any(&'static self) -> &'static dyn Any {
-        self
-    }
-
-    fn settings(&self) -> Vec<Setting> {
-        let definition = self.definition.lock();
-        let effective = definition.effective();
-        P::KEYS
-            .iter()
-            .map(|&key| Setting::new(key, effective.effective(key), definition.source(key)))
-            .collect()
-    }
-
-    fn is_undefined(&self) -> bool {
-        self.definition.lock().is_undefined()
-    }
-
-    fn is_defined(&self) -> bool {
-        self.definition.lock().is_defined()
-    }
-
-    fn lets_through(&self) -> bool {
-        self.definition.lock().lets_through()
-    }
-
-    fn pipelines(&self) -> Vec<&'static str> {
-        self.call_sites_by(|reference| reference == Reference::Pipeline)
-    }
-
-    fn invalid(&self) -> Option<InvalidSetting> {
-        self.definition.lock().effective().invalid()
-    }
-
-    fn call_sites(&self) -> Vec<&'static str> {
-        self.call_sites_by(|_| true)
-    }
-
-    fn conflicts(&self) -> Vec<Conflict> {
-        let definition = self.definition.lock();
-        let mut conflicts = Vec::new();
-        for &key in P::KEYS {
-            let mut written = definition.attributes.iter().filter_map(|attribute| {
-                Some(Written {
-                    value: attribute.policy.written(key)?,
-                    file: attribute.file,
-                    line: attribute.line,
-                })
-            });
-            let Some(holds) = written.next() else {
-                continue;
-            };
-            let ignored: Vec<_> = written.filter(|other| other.value != holds.value).collect();
-            if !ignored.is_empty() {
-                conflicts.push(Conflict {
-                    key,
-                    holds,
-                    ignored,
-                });
-            }
-        }
-        conflicts
-    }
-
-    fn is_registered(&self) -> bool {
-        self.definition.lock().code.is_some()
-    }
-
-    fn take_effect(&self) {
-        self.take_effect();
-    }
-
-    fn report_changes(&self, before: &[Setting]) {
-        if !self.was_used.load(Ordering::Relaxed) {
-            return;
-        }
-        let changes: Vec<_> = self
-            .settings()
-            .iter()
-            .zip(before)
-            .filter(|(after, before)| after.value != before.value)
-            .filter_map(|(after, _)| Some(format!("{} = {}", after.key, after.value.as_ref()?)))
-            .collect();
-        if !changes.is_empty() {
-            event::emit(P::KIND, self.name, What::Reconfigured { changes });
-        }
-    }
-
-    fn snapshot(&self) -> LiveSnapshot {
-        self.live.snapshot()
-    }
-}
-
-/// Attributes that write different values for one setting under one name.
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct Conflict {
-    /// The key of the setting.
-    pub key: &'static str,
-    /// The value that holds, of the attribute that comes first by file and line.
-    pub holds: Written,
-    /// The values that do not hold.
-    pub ignored: Vec<Written>,
-}
-
-/// A value in an attribute.
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct Written {
-    /// The value.
-    pub value: Value,
-    /// The file of the annotated function.
-    pub file: &'static str,
-    /// The line of its first attribute.
-    pub line: u32,
-}
-
-impl fmt::Display for Written {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}:{}", self.value, self.file, self.line)
     }
 }
 
@@ -609,7 +445,7 @@ impl PolicyDefinition {
         };
         for (entry, before) in changes {
             entry.take_effect();
-            entry.report_changes(&before);
+            entry.report_changes(&before, None);
         }
         Ok(())
     }
@@ -676,7 +512,7 @@ impl<P: Policy> Part for P {
     ) -> (&'static dyn AnyEntry, Vec<Setting>) {
         let entry = entry_or_insert::<P>(entries, name);
         let before = entry.settings();
-        entry.change(|definition| definition.code = Some(*self));
+        entry.define(*self);
         (entry, before)
     }
 }

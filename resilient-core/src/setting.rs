@@ -1,5 +1,6 @@
 //! What settings are made of.
 
+use crate::given::{FromGiven, Given, nearest, scaled};
 use std::fmt;
 use std::time::Duration;
 
@@ -300,6 +301,114 @@ impl fmt::Display for Span {
     }
 }
 
+/// The units of time, from the longest to the shortest, in nanoseconds.
+const UNITS: [(&str, u64); 8] = [
+    ("h", 3_600_000_000_000),
+    ("m", 60_000_000_000),
+    ("min", 60_000_000_000),
+    ("s", 1_000_000_000),
+    ("ms", 1_000_000),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("ns", 1),
+];
+
+/// The duration of a text such as `1.5s` or `1m30s`: units from the longest to the shortest, a fraction
+/// only if there is one unit.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
+    let mut rest = text.trim();
+    let mut total: u64 = 0;
+    let mut longest = u64::MAX;
+    while !rest.is_empty() {
+        let (number, tail) =
+            rest.split_at(rest.find(|c: char| !matches!(c, '0'..='9' | '_' | '.'))?);
+        let after = tail.find(|c: char| c.is_ascii_digit());
+        let (unit, tail) = tail.split_at(after.unwrap_or(tail.len()));
+        let (_, length) = *UNITS.iter().find(|(name, _)| *name == unit.trim())?;
+        let is_alone = longest == u64::MAX && tail.is_empty();
+        if length >= longest || number.contains('.') && !is_alone {
+            return None;
+        }
+        longest = length;
+        total = total.checked_add(scaled(number, length)?)?;
+        rest = tail;
+    }
+    (longest != u64::MAX).then(|| Duration::from_nanos(total))
+}
+
+/// The two durations of a text such as `100ms..5s`.
+pub(crate) fn range(text: &str) -> Option<(Duration, Duration)> {
+    let (low, high) = text.split_once("..")?;
+    Some((duration(low)?, duration(high)?))
+}
+
+impl FromGiven for Duration {
+    const EXPECTED: &'static str = "a duration with its unit, such as `30s` or `250ms`";
+
+    fn from_given(given: &Given) -> Option<Self> {
+        match given {
+            Given::Text(text) => duration(text),
+            _ => None,
+        }
+    }
+}
+
+impl FromGiven for Share {
+    const EXPECTED: &'static str = "a share such as `50%`, or a fraction from `0.0` to `1.0`";
+
+    fn from_given(given: &Given) -> Option<Self> {
+        let parts = match given {
+            Given::Number(number) if (0.0..=1.0).contains(number) => {
+                return Some(Self::ratio(*number));
+            }
+            Given::Text(text) => match text.trim().strip_suffix('%') {
+                Some(percent) => scaled(percent.trim_end(), 10_000)?,
+                None if text.contains('.') => scaled(text.trim(), 1_000_000)?,
+                None => return None,
+            },
+            _ => return None,
+        };
+        let parts = u32::try_from(parts).ok()?;
+        (parts <= Self::WHOLE).then(|| Self::parts_per_million(parts))
+    }
+}
+
+impl FromGiven for Ramp {
+    const EXPECTED: &'static str = "a list of shares, such as `[10%, 50%]`";
+
+    fn from_given(given: &Given) -> Option<Self> {
+        let shares: Option<Vec<Share>> = match given {
+            Given::List(shares) => shares.iter().map(Share::from_given).collect(),
+            Given::Text(text) => {
+                let inside = text.trim().strip_prefix('[')?.strip_suffix(']')?.trim();
+                let shares = inside.split(',').filter(|share| !share.trim().is_empty());
+                shares
+                    .map(|share| Share::from_given(&share.into()))
+                    .collect()
+            }
+            _ => None,
+        };
+        Some(Self::new(&shares?))
+    }
+}
+
+impl FromGiven for Rate {
+    const EXPECTED: &'static str = "a rate such as `100/s`, `1000/min` or `10/500ms`";
+
+    fn from_given(given: &Given) -> Option<Self> {
+        let Given::Text(text) = given else {
+            return None;
+        };
+        let (count, per) = text.split_once('/')?;
+        let per = per.trim();
+        let per = match UNITS.iter().find(|(name, _)| *name == per) {
+            Some((_, length)) => Duration::from_nanos(*length),
+            None => duration(per)?,
+        };
+        Some(Self::new(u32::from_given(&count.into())?, per))
+    }
+}
+
 /// The value of a setting.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
@@ -374,6 +483,23 @@ pub enum Source {
     },
     /// The program registered it with [`policy`](crate::policy()).
     Code,
+    /// It stands in a configuration file.
+    File {
+        /// The file.
+        file: String,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// It is the value of an environment variable.
+    Environment {
+        /// The name of the variable.
+        variable: String,
+    },
+    /// Somebody changed it while the program runs.
+    Override {
+        /// Why, and who it was.
+        by: Override,
+    },
 }
 
 impl fmt::Display for Source {
@@ -382,6 +508,9 @@ impl fmt::Display for Source {
             Self::Default => f.pad("default"),
             Self::Attribute { file, line } => f.pad(&format!("{file}:{line}")),
             Self::Code => f.pad("code"),
+            Self::File { file, line } => f.pad(&format!("{file}:{line}")),
+            Self::Environment { variable } => f.pad(variable),
+            Self::Override { by } => f.pad(&format!("override: {by}")),
         }
     }
 }
@@ -529,9 +658,127 @@ impl InvalidSetting {
     }
 }
 
+/// Why a value from outside does not become a setting.
+///
+/// ```
+/// use resilient_core::{CircuitBreakerPolicy, Policy, SettingError};
+///
+/// let policy = CircuitBreakerPolicy::new();
+/// assert_eq!(policy.with("open_for", &"60s".into())?, policy.open_for(std::time::Duration::from_secs(60)));
+///
+/// let unknown = policy.with("openfor", &"60s".into()).unwrap_err();
+/// assert_eq!(unknown.to_string(), "there is no setting `openfor`, did you mean `open_for`?");
+/// let bare = policy.with("open_for", &60.into()).unwrap_err();
+/// assert_eq!(
+///     bare.to_string(),
+///     "`open_for` is a duration with its unit, such as `30s` or `250ms`, not 60"
+/// );
+/// # Ok::<(), SettingError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingError {
+    /// The policy has no such setting.
+    #[error("{}", unknown(key, known))]
+    Unknown {
+        /// What was written.
+        key: String,
+        /// The settings that there are.
+        known: &'static [&'static str],
+    },
+    /// The value is not of the setting's type.
+    #[error("`{key}` is {expected}, not {given}")]
+    Unlike {
+        /// The key of the setting.
+        key: &'static str,
+        /// What is expected.
+        expected: &'static str,
+        /// What was written.
+        given: Given,
+    },
+    /// The value is out of range, or contradicts another one.
+    #[error(transparent)]
+    Invalid(#[from] InvalidSetting),
+}
+
+fn unknown(key: &str, known: &[&str]) -> String {
+    match nearest(key, known.iter().copied()) {
+        Some(meant) => format!("there is no setting `{key}`, did you mean `{meant}`?"),
+        None => format!(
+            "there is no setting `{key}`; there are {}",
+            known
+                .iter()
+                .map(|key| format!("`{key}`"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_shown_of_a_setting_can_be_given_back() {
+        for text in ["250ms", "1.5s", "1m30s", "100h", "100µs", "1m500ms"] {
+            let read = Duration::from_given(&text.into()).expect(text);
+            assert_eq!(Span(read).to_string(), text);
+        }
+        for text in ["7%", "12.5%", "100%", "0.01%"] {
+            assert_eq!(
+                Share::from_given(&text.into()).expect(text).to_string(),
+                text
+            );
+        }
+        for text in ["100/s", "100/m", "100/1m30s", "100/500ms"] {
+            assert_eq!(
+                Rate::from_given(&text.into()).expect(text).to_string(),
+                text
+            );
+        }
+        for text in ["[10%, 50%]", "[]"] {
+            assert_eq!(
+                Ramp::from_given(&text.into()).expect(text).to_string(),
+                text
+            );
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_written_like_one_is_not_guessed() {
+        let durations = [
+            "",
+            "5",
+            "s",
+            "1.5m30s",
+            "30s1m",
+            "5 parsecs",
+            "-1s",
+            "1e3s",
+            "9999999999h",
+        ];
+        for text in durations {
+            assert_eq!(Duration::from_given(&text.into()), None, "{text}");
+        }
+        assert_eq!(Duration::from_given(&5.into()), None);
+        for wrong in [
+            Given::from("50"),
+            "101%".into(),
+            1.5.into(),
+            (-0.5).into(),
+            1.into(),
+            "%".into(),
+        ] {
+            assert_eq!(Share::from_given(&wrong), None, "{wrong}");
+        }
+        for text in ["100", "100/", "/s", "x/s", "1.5/s", "100/5"] {
+            assert_eq!(Rate::from_given(&text.into()), None, "{text}");
+        }
+        for text in ["10%", "[10%; 50%]", "[10, 50]"] {
+            assert_eq!(Ramp::from_given(&text.into()), None, "{text}");
+        }
+    }
 
     #[test]
     fn a_share_is_exact() {

@@ -3,8 +3,10 @@
 //! Call sites register themselves when the program is linked, so that all of them are listed
 //! before their first call.
 
+use crate::definition::{Declaration, Reference};
+use crate::entry::{Entry, changes_may_end};
 use crate::policy::Policy;
-use crate::registry::{Declaration, Entry, Reference, Registry};
+use crate::registry::Registry;
 use crate::setting::Kind;
 use crate::sync::Mutex;
 use std::collections::BTreeMap;
@@ -61,9 +63,20 @@ impl<P: Policy> Binding<P> {
     #[inline]
     pub fn live(&'static self) -> &'static P::Live {
         match self.live.get() {
-            Some(live) => live,
+            Some(live) if !changes_may_end() => live,
+            Some(live) => self.after_ended_changes(live),
             None => self.first_use(),
         }
+    }
+
+    /// Nothing but calls and looks tells that the time of an override is over: no task waits for it.
+    #[cold]
+    #[inline(never)]
+    fn after_ended_changes(&'static self, live: &'static P::Live) -> &'static P::Live {
+        if let Some(entry) = self.entry.get() {
+            entry.end_changes();
+        }
+        live
     }
 
     #[cold]

@@ -1,5 +1,8 @@
 //! The table of a policy's settings, from which its data is built.
 
+use crate::given::{FromGiven, Given};
+use crate::setting::SettingError;
+
 /// Builds the data of one policy from the table of its settings: the one place where a setting's
 /// documentation, type, default and range are written.
 ///
@@ -158,6 +161,44 @@ macro_rules! policy {
                 }
             }
 
+            fn with(
+                self,
+                key: &str,
+                given: &$crate::given::Given,
+            ) -> Result<Self, $crate::setting::SettingError> {
+                let changed = match key {
+                    $( stringify!($key) => self.$key($crate::table::read(stringify!($key), given)?), )*
+                    "enabled" => self.enabled($crate::table::read("enabled", given)?),
+                    _ => {
+                        return Err($crate::setting::SettingError::Unknown {
+                            key: key.to_owned(),
+                            known: Self::KEYS,
+                        });
+                    }
+                };
+                match changed.invalid {
+                    Some(invalid) => Err(invalid.into()),
+                    None => Ok(changed),
+                }
+            }
+
+            fn without(mut self, key: &str) -> Self {
+                match key {
+                    $( stringify!($key) => self.$key = None, )*
+                    "enabled" => self.enabled = None,
+                    _ => {}
+                }
+                self
+            }
+
+            fn expects(key: &str) -> Option<&'static str> {
+                match key {
+                    $( stringify!($key) => Some(<$type as $crate::given::FromGiven>::EXPECTED), )*
+                    "enabled" => Some(<bool as $crate::given::FromGiven>::EXPECTED),
+                    _ => None,
+                }
+            }
+
             fn switched_off() -> Self {
                 Self::new().enabled(false)
             }
@@ -177,6 +218,15 @@ macro_rules! policy {
     (@effective $settings:ident $key:ident = $default:expr) => { Some($settings.$key.into()) };
     (@effective $settings:ident $key:ident => $derived:expr) => { Some($settings.$key.into()) };
     (@effective $settings:ident $key:ident $(=>? $maybe:expr)?) => { $settings.$key.map(Into::into) };
+}
+
+/// The value that is given for `key`.
+pub(crate) fn read<T: FromGiven>(key: &'static str, given: &Given) -> Result<T, SettingError> {
+    T::from_given(given).ok_or_else(|| SettingError::Unlike {
+        key,
+        expected: T::EXPECTED,
+        given: given.clone(),
+    })
 }
 
 pub(crate) use policy;

@@ -10,6 +10,7 @@ use std::ops::Range;
 /// in this list, and nothing of its own row.
 const LAYERS: &[&[&str]] = &[
     &["sync", "time"],
+    &["given"],
     &["deadline", "setting"],
     &["table"],
     &["window", "backoff", "budget"],
@@ -20,8 +21,11 @@ const LAYERS: &[&[&str]] = &[
     &["policy"],
     &[ANY_POLICY],
     &["pipeline"],
+    &["definition"],
+    &["entry"],
+    &["configured"],
     &["registry"],
-    &["site", "shape"],
+    &["site", "shape", "configuration"],
     &["inspect", "expansion"],
     &[ROOT],
 ];

@@ -13,6 +13,7 @@ use self::state::{ADMITTED, Arrival, Limits, MANY_ADMITTED, State, WAITING};
 use crate::error::Rejected;
 use crate::event::emit_rejected;
 use crate::frame::Frame;
+use crate::given::{FromGiven, Given};
 use crate::policy::{LivePolicy, LiveSnapshot, Policy, Show};
 use crate::setting::Value;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, Padded};
@@ -58,6 +59,18 @@ impl fmt::Display for Order {
 impl From<Order> for Value {
     fn from(order: Order) -> Self {
         Self::Text(order.to_string())
+    }
+}
+
+impl FromGiven for Order {
+    const EXPECTED: &'static str = "`fifo` or `lifo`";
+
+    fn from_given(given: &Given) -> Option<Self> {
+        match given {
+            Given::Text(text) if text == "fifo" => Some(Self::Fifo),
+            Given::Text(text) if text == "lifo" => Some(Self::Lifo),
+            _ => None,
+        }
     }
 }
 

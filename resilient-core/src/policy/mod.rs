@@ -26,7 +26,8 @@ pub use timeout::{
     AttemptTimeout, AttemptTimeoutPolicy, Timed, Timeout, TimeoutPolicy, TimeoutSnapshot,
 };
 
-use crate::setting::{InvalidSetting, Kind, Value};
+use crate::given::Given;
+use crate::setting::{InvalidSetting, Kind, SettingError, Value};
 use std::fmt;
 
 /// The data of a policy: what was written about it, in an attribute, in code or in a file.
@@ -51,6 +52,21 @@ pub trait Policy: Copy + Default + PartialEq + fmt::Debug + Send + Sync + 'stati
     /// The value that holds for `key`: what is written, or else the default.
     fn effective(&self, key: &str) -> Option<Value>;
 
+    /// This policy with the value that a file, a variable or a control call gives for `key`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such setting, or the value is not of its type, out of its range, or contradicts
+    /// another one of this policy.
+    fn with(self, key: &str, given: &Given) -> Result<Self, SettingError>;
+
+    /// This policy with nothing written for `key`.
+    #[must_use]
+    fn without(self, key: &str) -> Self;
+
+    /// What is expected as the value of `key`, in words; `None` if there is no such setting.
+    fn expects(key: &str) -> Option<&'static str>;
+
     /// A policy that lets every call through: what a pipeline has where nobody defines a kind.
     #[must_use]
     fn switched_off() -> Self;
@@ -70,6 +86,13 @@ pub trait LivePolicy: fmt::Debug + Send + Sync + 'static {
 
     /// Takes over other settings, and keeps its state and statistics.
     fn reconfigure(&self, policy: &Self::Policy);
+
+    /// What it would have done with other settings on what it remembers, in words; `None` if nothing
+    /// would be different, or it remembers nothing that could tell. Nothing changes.
+    fn consequence(&self, policy: &Self::Policy) -> Option<String> {
+        let _ = policy;
+        None
+    }
 
     /// What can be seen of it now.
     fn snapshot(&self) -> LiveSnapshot;

@@ -1,6 +1,7 @@
 //! The settings of a rate limit.
 
 use super::RateLimiter;
+use crate::given::{FromGiven, Given};
 use crate::setting::{InvalidSetting, Rate, Value};
 use crate::table::policy;
 use std::fmt;
@@ -96,6 +97,25 @@ impl fmt::Display for Algorithm {
 impl From<Algorithm> for Value {
     fn from(algorithm: Algorithm) -> Self {
         Self::Text(algorithm.to_string())
+    }
+}
+
+impl FromGiven for Algorithm {
+    const EXPECTED: &'static str =
+        "one of `token_bucket`, `leaky_bucket`, `fixed_window` and `sliding_window`";
+
+    fn from_given(given: &Given) -> Option<Self> {
+        let Given::Text(text) = given else {
+            return None;
+        };
+        let all = [
+            Self::TokenBucket,
+            Self::LeakyBucket,
+            Self::FixedWindow,
+            Self::SlidingWindow,
+        ];
+        all.into_iter()
+            .find(|algorithm| algorithm.to_string() == *text)
     }
 }
 

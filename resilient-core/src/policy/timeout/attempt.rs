@@ -1,9 +1,10 @@
 //! The timeout of each attempt in a pipeline: a kind of its own, so that one name has both.
 
 use super::{Timed, Timeout, TimeoutPolicy};
+use crate::given::Given;
 use crate::outcome::Inside;
 use crate::policy::{LivePolicy, LiveSnapshot, Policy};
-use crate::setting::{InvalidSetting, Kind, Value};
+use crate::setting::{InvalidSetting, Kind, SettingError, Value};
 
 /// A [`TimeoutPolicy`] for each attempt of a pipeline, of the kind `attempt_timeout`.
 ///
@@ -47,6 +48,18 @@ impl Policy for AttemptTimeoutPolicy {
 
     fn effective(&self, key: &str) -> Option<Value> {
         self.0.effective(key)
+    }
+
+    fn with(self, key: &str, given: &Given) -> Result<Self, SettingError> {
+        self.0.with(key, given).map(Self)
+    }
+
+    fn without(self, key: &str) -> Self {
+        Self(self.0.without(key))
+    }
+
+    fn expects(key: &str) -> Option<&'static str> {
+        TimeoutPolicy::expects(key)
     }
 
     fn switched_off() -> Self {
