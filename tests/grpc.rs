@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-#[retry(3, backoff = fixed(10s))]
+#[retry(3, backoff = fixed(10s), jitter = none)]
 async fn call(runs: &AtomicU32, status: impl Fn() -> Status) -> Result<(), Status> {
     runs.fetch_add(1, Ordering::Relaxed);
     Err(status())
@@ -120,7 +120,7 @@ async fn a_breaker_opens_for_a_server_that_fails_and_not_for_one_that_says_no() 
     assert!(matches!(error, StockError::Rejected(_)), "{error}");
 }
 
-#[retry(3, backoff = fixed(10s))]
+#[retry(3, backoff = fixed(10s), jitter = none)]
 async fn outer(runs: &AtomicU32, refused: Rejected) -> Result<(), Status> {
     runs.fetch_add(1, Ordering::Relaxed);
     Err(Status::from_error(Box::new(refused)))

@@ -98,7 +98,7 @@ async fn fetch_number(client: &Client, url: &str) -> Result<u32, Error> {
     Ok(check(client.get(url).send().await?)?.json().await?)
 }
 
-#[retry(3, backoff = fixed(10s))]
+#[retry(3, backoff = fixed(10s), jitter = none)]
 async fn fetch_patiently(client: &Client, url: &str) -> Result<String, Error> {
     Ok(check(client.get(url).send().await?)?.text().await?)
 }
