@@ -19,7 +19,7 @@ use std::fmt;
 use std::io;
 use std::time::{Duration, SystemTime};
 
-/// Passes on a response that is not a failure, and makes an [`enum@Error`] of one that is.
+/// Passes on a response that is not a failure, and makes an [`struct@Error`] of one that is.
 ///
 /// A failure is a status of 400 or more, as for [`Response::error_for_status`], which forgets
 /// `Retry-After`. Redirects, where the client does not follow them, and 304 are passed on. Of
