@@ -101,6 +101,8 @@ impl RetryHint {
 /// `#[derive(Classify)]` writes it from `#[class(…)]` on each variant. Without it every error counts
 /// as [`Class::Transient`]. A generic function finds it only with the bound `E: Classify`.
 ///
+/// `std::io::Error` has it, and with the features `reqwest`, `tonic` and `sqlx` their errors have.
+///
 /// ```
 /// use resilient_core::{Class, Classify, Rejected, RetryHint};
 /// use std::time::Duration;

@@ -32,7 +32,8 @@ async fn server(listens: bool, answer: Vec<u8>) -> String {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             if listens {
-                stream.read(&mut [0; 1024]).await.expect("a greeting");
+                let heard = stream.read(&mut [0; 1024]).await.expect("a greeting");
+                assert_ne!(heard, 0);
             }
             stream.write_all(&answer).await.expect("written");
             stream.shutdown().await.expect("closed");

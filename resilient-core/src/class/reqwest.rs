@@ -205,6 +205,8 @@ impl From<Rejected> for Error {
     }
 }
 
+// Who asks for a class of a type of their own is not helped by these.
+#[diagnostic::do_not_recommend]
 impl Classify for Error {
     /// By the status and `Retry-After`, as [`Class::of_http_status`] says; without a status as the
     /// error of the client.
@@ -229,6 +231,7 @@ impl Classify for Error {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl Classify for ::reqwest::Error {
     /// A status of `error_for_status` as [`Class::of_http_status`] says; its `Retry-After` is lost,
     /// which [`check`] keeps. Else:

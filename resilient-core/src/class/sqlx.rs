@@ -7,6 +7,8 @@ use ::sqlx::error::DatabaseError;
 use std::error::Error as StdError;
 use std::io;
 
+// Who asks for a class of a type of their own is not helped by it.
+#[diagnostic::do_not_recommend]
 impl Classify for Error {
     /// | error | class | why |
     /// |---|---|---|

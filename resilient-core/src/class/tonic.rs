@@ -10,6 +10,8 @@ use std::time::Duration;
 /// less than zero, that it should not ("gRPC Retry Design", gRFC A6).
 const PUSHBACK: &str = "grpc-retry-pushback-ms";
 
+// Who asks for a class of a type of their own is not helped by it.
+#[diagnostic::do_not_recommend]
 impl Classify for Status {
     /// By the code, as the list of codes in the documentation of gRPC explains them:
     ///
