@@ -154,7 +154,7 @@ async fn a_status_is_asked_for_as_often_as_it_deserves() {
         assert_eq!(hits.load(Ordering::Relaxed), attempts, "{path}");
         let status = error.status().map(|status| status.as_u16());
         assert_eq!(status, path[..3].parse().ok(), "{path}");
-        assert_eq!(error.url().map(|url| url.as_str()), Some(url.as_str()));
+        assert_eq!(error.url().map(ToString::to_string), Some(url.clone()));
 
         let asked = path.get(4..);
         let asked = asked.and_then(|text| text.parse().ok());
