@@ -59,6 +59,7 @@
 //! # Where to look next
 //!
 //! - [`Rejected`]: what a policy answers instead of running, or finishing, the work.
+//! - [`Classify`](macro@Classify): what an error says of itself, and which retry it deserves.
 //! - [`registry()`]: every policy by name, its [`Snapshot`], its [`Events`], and what is probably a
 //!   mistake ([`Registry::validate`]).
 //! - [`policy()`]: settings in code. [`Registry::reconfigure`] changes them while the program runs,
@@ -69,6 +70,10 @@
 //! # Features
 //!
 //! - `serde` (off): snapshots, events and settings implement `serde::Serialize`.
+//! - `reqwest` (off): `reqwest::Error` is [`Classify`](macro@Classify), and `resilient::reqwest::check`
+//!   keeps the status and `Retry-After` of a response that failed.
+//! - `tonic` (off): `tonic::Status` is `Classify`.
+//! - `sqlx` (off): `sqlx::Error` is `Classify`. It needs Rust 1.94, as sqlx does.
 //!
 //! It needs tokio, for its timers. Where tokio's feature `test-util` is on, paused time moves every
 //! timeout, delay and open breaker.
@@ -77,8 +82,16 @@ pub use resilient_core::*;
 
 // The pages link to each other as files, for readers of the repository. Of two definitions of a link the
 // first one holds, so in rustdoc they link to the attributes.
-/// [rate limit]: macro@rate_limit
+// Where that page's example can run, it does.
+/// [circuit_breaker]: macro@circuit_breaker
+/// [fallback]: macro@fallback
+/// [retry]: macro@retry
+#[cfg_attr(
+    any(not(doctest), feature = "reqwest"),
+    doc = include_str!("../docs/errors.md")
+)]
 pub use resilient_macros::Classify;
+/// [rate limit]: macro@rate_limit
 #[doc = include_str!("../docs/bulkhead.md")]
 pub use resilient_macros::bulkhead;
 #[doc = include_str!("../docs/circuit_breaker.md")]
@@ -96,6 +109,7 @@ pub use resilient_macros::rate_limit;
 /// [fallback]: macro@fallback
 #[doc = include_str!("../docs/resilient.md")]
 pub use resilient_macros::resilient;
+/// [errors]: macro@Classify
 /// [timeout]: macro@timeout
 #[doc = include_str!("../docs/retry.md")]
 pub use resilient_macros::retry;

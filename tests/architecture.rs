@@ -155,7 +155,13 @@ fn the_code_map_lists_every_file() {
 
 #[test]
 fn every_member_takes_the_lints_of_the_workspace() {
-    for member in ["", "resilient-core/", "resilient-macros/", "xtask/"] {
+    for member in [
+        "",
+        "resilient-core/",
+        "resilient-macros/",
+        "tests/databases/",
+        "xtask/",
+    ] {
         let manifest = read(&format!("{member}Cargo.toml")).expect("a manifest");
         assert!(
             manifest.contains("[lints]\nworkspace = true"),

@@ -7,6 +7,8 @@ use resilient::{
 use std::error::Error;
 use std::fmt::{self, Debug, Display};
 use std::io;
+use std::ops::RangeInclusive;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -72,35 +74,82 @@ async fn measured<E>(call: impl AsyncFnOnce(&AtomicU32) -> Result<(), E>) -> (E,
     (error, runs.into_inner(), began.elapsed().as_millis())
 }
 
+#[retry]
+async fn ask_noting(times: &Mutex<Vec<Instant>>, error: GatewayError) -> Result<(), GatewayError> {
+    times.lock().unwrap().push(Instant::now());
+    Err(error)
+}
+
+/// The milliseconds between one attempt and the next, of a call that always fails like this.
+async fn delays(error: GatewayError) -> Vec<u128> {
+    let times = Mutex::default();
+    assert_eq!(ask_noting(&times, error).await, Err(error));
+    let times = times.into_inner().unwrap();
+    let pairs = times.windows(2);
+    pairs.map(|pair| (pair[1] - pair[0]).as_millis()).collect()
+}
+
 #[tokio::test(start_paused = true)]
-async fn every_error_gets_the_retry_it_deserves() {
-    for (error, attempts, took) in [
-        (
-            NetworkTimeout,
-            5,
-            100 + 200 + 400 + 800..=100 + 200 + 400 + 800,
-        ),
-        (ConnectionReset, 3, 50 + 100..=50 + 100),
-        (limited(None), 10, 9 * 1000..=9 * 1500 + 10),
-        (limited(Some(200)), 10, 9 * 1000..=9 * 1500 + 10),
-        (limited(Some(1000)), 10, 9 * 1000..=9 * 1500 + 10),
-        (limited(Some(1001)), 1, 0..=0),
-        (Server(503), 3, 200 + 400..=200 + 400),
-        (Unauthorized, 1, 0..=0),
-        (NotFound, 1, 0..=0),
-        (BadRequest, 1, 0..=0),
-        (HungUp, 1, 0..=0),
-    ] {
-        let (last, runs, elapsed) = measured(async |runs| ask(runs, |_| error).await).await;
-        assert_eq!((last, runs), (error, attempts));
-        assert!(
-            took.contains(&elapsed),
-            "{error}: {elapsed}ms, not {took:?}"
+async fn every_failure_gets_the_retry_it_deserves() {
+    type Row<'a> = (
+        &'a str,
+        &'a [GatewayError],
+        usize,
+        &'a [RangeInclusive<u128>],
+    );
+
+    let waits = [limited(None), limited(Some(200)), limited(Some(1000))];
+    let servers = [500, 502, 503, 504].map(Server);
+    // One second, and up to half of it for chance; a timer may add its own millisecond.
+    let jittered = vec![1000..=1501; 9];
+    #[rustfmt::skip]
+    let matrix: [Row<'_>; 7] = [
+        // failure           errors              attempts  delays
+        ("network timeout",  &[NetworkTimeout],  5,        &[100..=100, 200..=200, 400..=400, 800..=800]), // exponential
+        ("connection reset", &[ConnectionReset], 3,        &[50..=50, 100..=100]), // linear
+        ("rate limited",     &waits,             10,       &jittered), // fixed + jitter
+        ("5xx",              &servers,           3,        &[200..=200, 400..=400]), // exponential
+        ("401",              &[Unauthorized],    1,        &[]), // never
+        ("404",              &[NotFound],        1,        &[]), // never
+        ("400",              &[BadRequest],      1,        &[]), // never
+    ];
+    for (failure, errors, attempts, expected) in matrix {
+        assert_eq!(
+            expected.len() + 1,
+            attempts,
+            "{failure}: a delay before each attempt but the first"
         );
+        for &error in errors {
+            let delays = delays(error).await;
+            assert_eq!(delays.len() + 1, attempts, "{failure}: {delays:?}");
+            let fits = delays
+                .iter()
+                .zip(expected)
+                .all(|(delay, range)| range.contains(delay));
+            assert!(fits, "{failure}: {delays:?}, not {expected:?}");
+        }
     }
-    let (_, runs, elapsed) = measured(async |runs| ask(runs, |_| Other).await).await;
-    assert_eq!(runs, 3, "the policy's own default");
-    assert!(elapsed <= 300 + 900, "{elapsed}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn chance_moves_the_delays_of_who_is_rate_limited() {
+    let mut delays = delays(limited(None)).await;
+    delays.sort_unstable();
+    assert_ne!(
+        delays.first(),
+        delays.last(),
+        "nine equal delays are no chance"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_wants_no_retry_or_says_nothing_about_it_gets_the_policys_own() {
+    for error in [HungUp, limited(Some(1001))] {
+        assert_eq!(delays(error).await, [], "{error}");
+    }
+    let delays = delays(Other).await;
+    assert_eq!(delays.len(), 2, "the policy's own default");
+    assert!(delays[0] <= 300 && delays[1] <= 900, "{delays:?}");
 }
 
 #[tokio::test(start_paused = true)]

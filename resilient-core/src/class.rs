@@ -1,5 +1,15 @@
 //! What an error says of itself: whether trying again makes sense, and how.
 
+mod http;
+#[cfg(feature = "reqwest")]
+pub mod reqwest;
+#[cfg(feature = "reqwest")]
+mod retry_after;
+#[cfg(feature = "sqlx")]
+mod sqlx;
+#[cfg(feature = "tonic")]
+mod tonic;
+
 use crate::backoff::{Backoff, Jitter};
 use crate::error::Rejected;
 use std::error::Error;
@@ -90,6 +100,8 @@ impl RetryHint {
 /// deserve another attempt, and every function that returns it behaves accordingly.
 /// `#[derive(Classify)]` writes it from `#[class(…)]` on each variant. Without it every error counts
 /// as [`Class::Transient`]. A generic function finds it only with the bound `E: Classify`.
+///
+/// `std::io::Error` has it, and with the features `reqwest`, `tonic` and `sqlx` their errors have.
 ///
 /// ```
 /// use resilient_core::{Class, Classify, Rejected, RetryHint};
@@ -234,15 +246,20 @@ impl Classify for io::Error {
     }
 
     fn rejected(&self) -> Option<&Rejected> {
-        let mut next: Option<&(dyn Error + 'static)> = self.get_ref().map(|inner| inner as _);
-        while let Some(error) = next {
-            if let Some(rejected) = error.downcast_ref() {
-                return Some(rejected);
-            }
-            next = error.source();
-        }
-        None
+        among(self.get_ref().map(|inner| inner as _))
     }
+}
+
+/// The refusal that `error` is, or has among its sources.
+fn among<'a>(error: Option<&'a (dyn Error + 'static)>) -> Option<&'a Rejected> {
+    let mut next = error;
+    while let Some(error) = next {
+        if let Some(rejected) = error.downcast_ref() {
+            return Some(rejected);
+        }
+        next = error.source();
+    }
+    None
 }
 
 /// All that an error says of itself, before anybody's predicates are asked.

@@ -32,6 +32,8 @@ mod window;
 
 pub use backoff::{Backoff, Jitter};
 pub use budget::{Budget, BudgetSnapshot};
+#[cfg(feature = "reqwest")]
+pub use class::reqwest;
 pub use class::{Class, Classify, Diagnosis, RetryHint};
 pub use configuration::{Configuration, ConfigurationError, ConfigurationMistake, Unmentioned};
 pub use deadline::{WithDeadline, deadline, inherit, time_left, with_deadline};

@@ -127,22 +127,6 @@ pub fn resilient(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///     Rejected(#[from] Rejected),
 /// }
 /// ```
-///
-/// | `#[class(…)]` | the variant |
-/// |---|---|
-/// | `transient` | may go away by itself |
-/// | `throttled` | has too much to do. `retry_after` is a field, by name or number, that is a `Duration` or an `Option<Duration>`, or a function of the error: `Self::wait`, `\|error\| …` |
-/// | `permanent` | would fail in the same way again |
-/// | `ignored` | says nothing about the callee |
-/// | `forward` | is what its only field is, or the one marked `#[from]` or `#[source]` |
-/// | `rejected` | is the refusal of a policy, which its field holds; a variant with `#[from] Rejected` is one without being told |
-///
-/// `transient` and `throttled` may say how they want to be retried: `attempts`, `backoff` and
-/// `jitter`, written as in `#[retry(…)]`, and just as well checked by the compiler.
-///
-/// A variant without an attribute is what the attribute of the whole type says, and `transient`
-/// where there is none. On a struct there is only that one. `crate = ::path` in it is for those who
-/// re-export `resilient`.
 #[proc_macro_derive(Classify, attributes(class))]
 pub fn classify(item: TokenStream) -> TokenStream {
     derive::classify(item.into()).into()

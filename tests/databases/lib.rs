@@ -1,0 +1,1 @@
+//! What real databases, and real drivers, say of their errors: see `databases.rs`.
