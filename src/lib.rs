@@ -69,6 +69,7 @@
 //!
 //! # Features
 //!
+//! - `config` (off): settings from TOML files and environment variables, in `resilient::config`.
 //! - `serde` (off): snapshots, events and settings implement `serde::Serialize`.
 //! - `reqwest` (off): `reqwest::Error` is [`Classify`](macro@Classify), and `resilient::reqwest::check`
 //!   keeps the status and `Retry-After` of a response that failed.
@@ -116,6 +117,12 @@ pub use resilient_macros::retry;
 /// [retry]: macro@retry#the-attempt-inside-the-body
 #[doc = include_str!("../docs/timeout.md")]
 pub use resilient_macros::timeout;
+
+#[cfg(feature = "config")]
+#[doc = include_str!("../docs/config.md")]
+pub mod config {
+    pub use resilient_config::*;
+}
 
 /// What expanded attributes call. It may change with every version: nothing of it is for use by
 /// hand.

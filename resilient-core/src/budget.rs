@@ -91,6 +91,7 @@ impl From<Budget> for Value {
 
 impl FromGiven for Budget {
     const EXPECTED: &'static str = "a share such as `20%`, or `budget(\"gateway\", 20%)`";
+    const TYPES: &'static [&'static str] = &["string", "number"];
 
     fn from_given(given: &Given) -> Option<Self> {
         if let Given::Text(text) = given

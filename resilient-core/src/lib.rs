@@ -35,7 +35,9 @@ pub use budget::{Budget, BudgetSnapshot};
 #[cfg(feature = "reqwest")]
 pub use class::reqwest;
 pub use class::{Class, Classify, Diagnosis, RetryHint};
-pub use configuration::{Configuration, ConfigurationError, ConfigurationMistake, Unmentioned};
+pub use configuration::{
+    Configuration, ConfigurationError, ConfigurationMistake, Unmentioned, kinds,
+};
 pub use deadline::{WithDeadline, deadline, inherit, time_left, with_deadline};
 pub use definition::{Conflict, Written};
 pub use entry::{Changes, ReconfigureError, Reconfigured, SettingChange};
@@ -60,7 +62,8 @@ pub use policy::{
 };
 pub use registry::{PolicyDefinition, RegisterError, Registry, policy};
 pub use setting::{
-    InvalidSetting, Kind, Override, Ramp, Rate, Setting, SettingError, Share, Source, Value,
+    InvalidSetting, Kind, Override, Ramp, Rate, Setting, SettingDescription, SettingError, Share,
+    Source, Value,
 };
 pub use site::registry;
 
