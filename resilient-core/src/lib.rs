@@ -13,6 +13,7 @@ mod event;
 mod expansion;
 mod frame;
 mod inspect;
+mod isolation;
 mod ladder;
 mod outcome;
 mod policy;
@@ -22,6 +23,8 @@ mod shape;
 mod site;
 mod sync;
 mod table;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod window;
 
@@ -55,5 +58,8 @@ pub use site::registry;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::__resilient_diagnose as diagnose;
+    pub use crate::__resilient_run_body as run_body;
     pub use crate::expansion::*;
+    #[cfg(feature = "testing")]
+    pub use crate::testing::hook::*;
 }

@@ -9,6 +9,7 @@
 
 use crate::error::Rejected;
 use crate::event::{self, Events, What};
+use crate::isolation::{PerRegistry, Renewable};
 use crate::policy::{
     AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadPolicy, CircuitBreaker,
     CircuitBreakerPolicy, Fallback, FallbackPolicy, LivePolicy, LiveSnapshot, Policy,
@@ -20,7 +21,6 @@ use crate::time;
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::LazyLock;
 
 /// The policies of the process, by name.
 ///
@@ -52,7 +52,7 @@ pub(crate) const PIPELINE: Kind = Kind::new("pipeline");
 /// By name first, so that the policies of one name stand together.
 type Entries = BTreeMap<(&'static str, Kind), &'static dyn AnyEntry>;
 
-static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
+static REGISTRY: PerRegistry<Registry> = PerRegistry::new(|| {
     // Reading the clock for the first time calibrates it, which no call should have to wait for.
     time::start();
     Registry {
@@ -64,7 +64,21 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
 impl Registry {
     /// The registry without the call sites; [`registry`](crate::registry) lists them first.
     pub(crate) fn bare() -> &'static Self {
-        &REGISTRY
+        REGISTRY.current()
+    }
+
+    /// The registry of the process, without the call sites.
+    pub(crate) fn process() -> &'static Self {
+        REGISTRY.process()
+    }
+
+    /// Has every policy begin anew, with the settings that it has.
+    #[cfg(feature = "testing")]
+    pub(crate) fn renew(&self) {
+        self.used_pipelines.lock().clear();
+        for entry in self.all() {
+            entry.renew();
+        }
     }
 
     /// The circuit breaker of this name; `None` if nobody has mentioned it.
@@ -107,7 +121,7 @@ impl Registry {
     /// The live policy of any kind, also one that this crate does not know; `None` if nobody has
     /// mentioned its name.
     pub fn live<P: Policy>(&self, name: &str) -> Option<&'static P::Live> {
-        self.entry::<P>(name).map(|entry| &entry.live)
+        self.entry::<P>(name).map(Entry::live)
     }
 
     /// Subscribes to the events of all policies, from now on; see [`Events`].
@@ -226,7 +240,7 @@ pub(crate) enum Reference {
 pub(crate) struct Entry<P: Policy> {
     name: &'static str,
     definition: Mutex<Definition<P>>,
-    live: P::Live,
+    live: Renewable<P::Live>,
     was_used: AtomicBool,
 }
 
@@ -300,7 +314,7 @@ impl<P: Policy> Entry<P> {
                 code: None,
                 version: 0,
             }),
-            live: P::Live::new(name, &P::default()),
+            live: Renewable::new(P::Live::new(name, &P::default())),
             was_used: AtomicBool::new(false),
         }
     }
@@ -310,7 +324,11 @@ impl<P: Policy> Entry<P> {
         if !self.was_used.swap(true, Ordering::Relaxed) && self.is_undefined() {
             event::emit(P::KIND, self.name, What::Undefined);
         }
-        &self.live
+        self.live()
+    }
+
+    fn live(&'static self) -> &'static P::Live {
+        self.live.get()
     }
 
     /// The functions that refer to it in this way, by name.
@@ -341,7 +359,7 @@ impl<P: Policy> Entry<P> {
                 let definition = self.definition.lock();
                 (definition.effective(), definition.version)
             };
-            self.live.reconfigure(&effective);
+            self.live.get().reconfigure(&effective);
             if self.definition.lock().version == version {
                 return;
             }
@@ -369,6 +387,9 @@ pub(crate) trait AnyEntry: Send + Sync {
     fn take_effect(&self);
     fn report_changes(&self, before: &[Setting]);
     fn snapshot(&self) -> LiveSnapshot;
+    /// Puts a live policy that has seen nothing into the place of the one that is there.
+    #[cfg(feature = "testing")]
+    fn renew(&self);
 }
 
 impl<P: Policy> AnyEntry for Entry<P> {
@@ -468,7 +489,18 @@ impl<P: Policy> AnyEntry for Entry<P> {
     }
 
     fn snapshot(&self) -> LiveSnapshot {
-        self.live.snapshot()
+        self.live.get().snapshot()
+    }
+
+    #[cfg(feature = "testing")]
+    fn renew(&self) {
+        let live = P::Live::new(self.name, &P::default());
+        let effective = self.definition.lock().effective();
+        live.reconfigure(&effective);
+        self.live.renew(live);
+        self.was_used.store(false, Ordering::Relaxed);
+        // What has changed since.
+        self.take_effect();
     }
 }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 /// in this list, and nothing of its own row.
 const LAYERS: &[&[&str]] = &[
     &["sync", "time"],
-    &["deadline", "setting"],
+    &["deadline", "setting", "isolation"],
     &["table"],
     &["window", "backoff", "budget"],
     &["error"],
@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["registry"],
     &["site", "shape"],
     &["inspect", "expansion"],
+    &["testing"],
     &[ROOT],
 ];
 
