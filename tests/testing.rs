@@ -208,6 +208,19 @@ fn a_scope_takes_the_registry_along_to_other_threads_and_past_the_end_of_the_tes
     runtime.block_on(async { assert_eq!(tokio::spawn(late).await.unwrap(), ForcedOpen) });
 }
 
+#[tokio::test(start_paused = true)]
+async fn scopes_that_take_turns_on_one_thread_do_not_mix() {
+    let (one, other) = (isolated(), isolated());
+    let call = |fails: bool| async move {
+        let list = Script::<Answer>::new().then(if fails { Err(PriceError::Down) } else { Ok(1) });
+        let list = list.after(SECOND);
+        let answer = parallel(&list).await;
+        (answer.is_err(), state("testing.parallel"))
+    };
+    let both = tokio::join!(one.scope(call(true)), other.scope(call(false)));
+    assert_eq!(both, ((true, Open), (false, Closed)));
+}
+
 #[retry("testing.first", 2, backoff = fixed(0s), budget = budget("testing.gateway", 20%))]
 async fn first(list: &Script<Answer>) -> Answer {
     list.play().await
@@ -350,34 +363,6 @@ async fn a_call_under_way_ends_with_the_policies_it_began_with() {
     assert_eq!((counts.success, counts.failure), (1, 0));
 }
 
-#[fallback(value = 0)]
-#[circuit_breaker("testing.process reset", failure_threshold = 1)]
-async fn of_the_process(list: &Script<Answer>) -> Answer {
-    list.play().await
-}
-
-#[test]
-fn reset_all_reaches_functions_that_were_called_before() {
-    // In a process of its own it could be the process's registry; here others use that one.
-    let _test = isolated();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        assert_eq!(
-            of_the_process(&Script::new().fails(PriceError::Down)).await,
-            Ok(0)
-        );
-        assert_eq!(
-            of_the_process(&Script::new()).await,
-            Ok(0),
-            "the breaker is open"
-        );
-        reset_all();
-        assert_eq!(of_the_process(&Script::new().succeeds(7)).await, Ok(7));
-    });
-}
-
 // ---- Scripts
 
 #[tokio::test(start_paused = true)]
@@ -416,7 +401,7 @@ async fn a_script_that_is_over_says_so() {
     let unfinished = message(|| list.assert_finished());
     assert_eq!(
         unfinished,
-        "the script has steps for 1 more runs, after 0 runs"
+        "the script is not finished (runs played: 0, left: 1)"
     );
     list.play().await.unwrap();
     list.assert_finished();

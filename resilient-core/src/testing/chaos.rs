@@ -59,6 +59,8 @@ impl Chaos {
 
     /// This share of the runs begins only after `delay`; 0% if it is not called. To the policies around
     /// it the body runs meanwhile: a timeout cuts it off. A run can be slow and fail after it.
+    ///
+    /// It takes a tokio runtime with its timer enabled: without one, a run that shall be slow panics.
     pub const fn slow(mut self, share: Share, delay: Duration) -> Self {
         self.slow = share;
         self.delay = delay;

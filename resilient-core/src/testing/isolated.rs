@@ -96,11 +96,10 @@ impl Isolated {
     /// If there is no policy of this name.
     #[track_caller]
     pub fn watch(&self, policy: &str) -> Watch {
-        // Not `within`: a closure would hide who called.
-        isolation::enter(self.number);
-        let watch = Watch::begin(policy);
-        isolation::leave(self.number);
-        watch.unwrap_or_else(|unknown| panic!("{unknown}"))
+        match isolation::within(self.number, || Watch::begin(policy)) {
+            Ok(watch) => watch,
+            Err(unknown) => panic!("{unknown}"),
+        }
     }
 }
 

@@ -322,7 +322,7 @@ impl<R> Script<R> {
         };
         assert!(
             left == 0,
-            "the script has steps for {left} more runs, after {runs} runs"
+            "the script is not finished (runs played: {runs}, left: {left})"
         );
     }
 }

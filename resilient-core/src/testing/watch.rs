@@ -42,7 +42,11 @@ use std::time::Duration;
 /// If there is no policy of this name: with a name that is written wrong, nothing would ever happen.
 #[track_caller]
 pub fn watch(policy: &str) -> Watch {
-    Watch::begin(policy).unwrap_or_else(|unknown| panic!("{unknown}"))
+    // No closure panics: the message shows who called.
+    match Watch::begin(policy) {
+        Ok(watch) => watch,
+        Err(unknown) => panic!("{unknown}"),
+    }
 }
 
 /// What happens to the policies of one name; see [`watch`].
