@@ -12,7 +12,7 @@ use resilient::{
     rate_limit, registry, resilient, retry, timeout,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Barrier;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::task::{Context, Waker};
 use std::time::Duration;
 use tokio::time::{Instant, advance};
@@ -93,42 +93,57 @@ async fn parallel(list: &Script<Answer>) -> Answer {
     list.play().await
 }
 
+/// One of two threads that go on together; it panics if the other one has.
+struct Side {
+    to_other: SyncSender<()>,
+    from_other: Receiver<()>,
+}
+
+impl Side {
+    fn two() -> [Self; 2] {
+        let ((to_one, at_one), (to_other, at_other)) = (sync_channel(1), sync_channel(1));
+        [(to_other, at_one), (to_one, at_other)].map(|(to_other, from_other)| Self {
+            to_other,
+            from_other,
+        })
+    }
+
+    fn meet(&self) {
+        self.to_other.send(()).unwrap();
+        self.from_other.recv().unwrap();
+    }
+}
+
+/// The same names, registered differently, and calls that end differently.
+async fn one_of_two_tests(fails: bool, other: &Side) {
+    other.meet();
+    let test = isolated();
+    let settings = RetryPolicy::new().attempts(if fails { 2 } else { 3 });
+    let defined = policy("testing.parallel").retry(settings).register();
+    assert_eq!(defined, Ok(()), "the other test has registered it too");
+    let breaker = test.watch("testing.parallel");
+    let mut events = registry().events();
+    let answer = move |_| if fails { Err(PriceError::Down) } else { Ok(1) };
+    let list = Script::new().then_always(answer);
+    assert_eq!(parallel(&list).await.is_err(), fails);
+    other.meet();
+    assert_eq!(state("testing.parallel"), if fails { Open } else { Closed });
+    assert_eq!(breaker.transitions().len(), usize::from(fails));
+    assert_eq!(events.try_next().is_some(), fails);
+}
+
 #[test]
 fn two_tests_on_two_threads_never_meet() {
-    const ROUNDS: usize = 50;
-    let start = Barrier::new(2);
-    let one_test = |fails: bool| {
-        for _ in 0..ROUNDS {
-            start.wait();
-            let test = isolated();
-            let runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = { runtime }
-                .enable_time()
-                .start_paused(true)
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let attempts = if fails { 2 } else { 3 };
-                let settings = RetryPolicy::new().attempts(attempts);
-                policy("testing.parallel")
-                    .retry(settings)
-                    .register()
-                    .unwrap();
-                let breaker = test.watch("testing.parallel");
-                let mut events = registry().events();
-                let list = Script::new()
-                    .then_always(move |_| if fails { Err(PriceError::Down) } else { Ok(1) });
-                assert_eq!(parallel(&list).await.is_err(), fails);
-                start.wait();
-                assert_eq!(state("testing.parallel"), if fails { Open } else { Closed });
-                assert_eq!(breaker.transitions().len(), usize::from(fails));
-                assert_eq!(events.try_next().is_some(), fails);
+    std::thread::scope(|threads| {
+        for (side, fails) in Side::two().into_iter().zip([true, false]) {
+            threads.spawn(move || {
+                let mut runtime = tokio::runtime::Builder::new_current_thread();
+                let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+                for _ in 0..50 {
+                    runtime.block_on(one_of_two_tests(fails, &side));
+                }
             });
         }
-    };
-    std::thread::scope(|threads| {
-        threads.spawn(|| one_test(true));
-        threads.spawn(|| one_test(false));
     });
 }
 

@@ -25,6 +25,16 @@ static SWITCHES: PerRegistry<Mutex<Vec<Arc<Switch>>>> = PerRegistry::new(Mutex::
 /// example `shop::price`.
 ///
 /// It does nothing before [`start`](Chaos::start).
+///
+/// ```
+/// use resilient_core::Share;
+/// use resilient_core::testing::{chaos, isolated};
+///
+/// let _test = isolated();
+/// let tenth = chaos("pricing").fail(Share::percent(10)).seed(7);
+/// let started = std::panic::catch_unwind(|| drop(tenth.start()));
+/// assert!(started.is_err(), "no annotated function has a policy of this name");
+/// ```
 pub fn chaos(policy: impl Into<String>) -> Chaos {
     Chaos {
         policy: policy.into(),
