@@ -75,11 +75,19 @@
 //!   keeps the status and `Retry-After` of a response that failed.
 //! - `tonic` (off): `tonic::Status` is `Classify`.
 //! - `sqlx` (off): `sqlx::Error` is `Classify`. It needs Rust 1.94, as sqlx does.
+//! - `testing` (off): the module `testing`, a test kit for annotated functions: a registry for each test,
+//!   scripted outcomes, the way that a circuit breaker went, chaos. For `[dev-dependencies]`.
 //!
 //! It needs tokio, for its timers. Where tokio's feature `test-util` is on, paused time moves every
 //! timeout, delay and open breaker.
 
 pub use resilient_core::*;
+
+#[cfg(feature = "testing")]
+#[doc = include_str!("../docs/testing.md")]
+pub mod testing {
+    pub use resilient_core::testing::*;
+}
 
 // The pages link to each other as files, for readers of the repository. Of two definitions of a link the
 // first one holds, so in rustdoc they link to the attributes.

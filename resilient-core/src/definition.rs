@@ -102,6 +102,13 @@ impl<P: Policy> Definition<P> {
             .retain(|changed| changed.policy != P::default());
     }
 
+    /// Takes back everything that anybody changed while the program runs.
+    #[cfg(feature = "testing")]
+    pub(crate) fn forget_changes(&mut self) {
+        self.changes.clear();
+        self.all_off = None;
+    }
+
     /// When the first change ends that ends by itself.
     pub(crate) fn ends(&self) -> Nanos {
         let changes = self.changes.iter().chain(&self.all_off);

@@ -3,10 +3,13 @@
 //! Reporting costs one relaxed load where nobody listens. Events of one policy arrive in the order
 //! in which they happened; a subscriber that falls behind loses the oldest, which is counted.
 
+#[cfg(feature = "testing")]
+pub(crate) mod record;
+
 use crate::error::Rejected;
+use crate::isolation::PerRegistry;
 use crate::setting::{Kind, Override};
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -79,6 +82,15 @@ pub enum What {
     },
     /// A name was used by a call that nobody has defined.
     Undefined,
+    /// A chaos switch acted on the body of a call: the policy is the one that it names, the kind is
+    /// `chaos`.
+    #[cfg(feature = "testing")]
+    Disturbed {
+        /// Whether the body failed, and was not run.
+        failed: bool,
+        /// How long it was held up.
+        delay: Duration,
+    },
 }
 
 impl What {
@@ -94,29 +106,46 @@ impl What {
             Self::FallbackFailed => "fallback_failed",
             Self::Reconfigured { .. } => "reconfigured",
             Self::Undefined => "undefined",
+            #[cfg(feature = "testing")]
+            Self::Disturbed { .. } => "disturbed",
         }
     }
 }
 
 static SUBSCRIBERS: AtomicUsize = AtomicUsize::new(0);
-static NUMBER: AtomicU64 = AtomicU64::new(0);
-static CHANNEL: LazyLock<broadcast::Sender<Event>> =
-    LazyLock::new(|| broadcast::Sender::new(EVENT_CAPACITY));
+static CHANNEL: PerRegistry<Channel> = PerRegistry::new(|| Channel {
+    number: AtomicU64::new(0),
+    sender: broadcast::Sender::new(EVENT_CAPACITY),
+    #[cfg(feature = "testing")]
+    records: record::Records::new(),
+});
+
+/// From policies to subscribers.
+struct Channel {
+    /// Of the next event.
+    number: AtomicU64,
+    sender: broadcast::Sender<Event>,
+    #[cfg(feature = "testing")]
+    records: record::Records,
+}
 
 /// Reports what happened to a policy. Must not be called while a lock is held.
 #[cold]
 pub(crate) fn emit(kind: Kind, policy: &'static str, what: What) {
     trace(kind, policy, &what);
     if SUBSCRIBERS.load(Ordering::Relaxed) != 0 {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        // Fails only when the last subscriber has just left.
-        let _ = CHANNEL.send(Event {
-            number,
+        let channel = CHANNEL.current();
+        let event = Event {
+            number: channel.number.fetch_add(1, Ordering::Relaxed),
             at: SystemTime::now(),
             kind,
             policy,
             what,
-        });
+        };
+        #[cfg(feature = "testing")]
+        channel.records.write(&event);
+        // Fails only when the last subscriber has just left.
+        let _ = channel.sender.send(event);
     }
 }
 
@@ -166,6 +195,10 @@ fn trace(kind: Kind, policy: &'static str, what: &What) {
                 "nobody has defined the settings of this policy: is its name written right?"
             );
         }
+        #[cfg(feature = "testing")]
+        What::Disturbed { failed, delay } => {
+            tracing::debug!(target: "resilient", kind, policy, event, failed, ?delay);
+        }
     }
 }
 
@@ -190,7 +223,7 @@ impl Events {
     /// Subscribes to all events from now on.
     #[must_use]
     pub fn subscribe() -> Self {
-        let receiver = CHANNEL.subscribe();
+        let receiver = CHANNEL.current().sender.subscribe();
         SUBSCRIBERS.fetch_add(1, Ordering::Relaxed);
         Self {
             receiver,

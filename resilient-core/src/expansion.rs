@@ -15,6 +15,47 @@ pub use core::result::Result::{self, Err, Ok};
 pub use core::time::Duration;
 pub use inventory;
 
+/// One run of a body: the policies around it, its frame if there is one, whether a refusal from here
+/// reaches the caller, and the expression. Only tests want to know anything but the last.
+#[cfg(not(feature = "testing"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __resilient_run_body {
+    ([$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $body:expr) => {
+        $body
+    };
+}
+
+/// One run of a body, unless a chaos switch makes it fail.
+///
+/// What waits is gone before the body begins, so the future of the function hardly grows.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __resilient_run_body {
+    ([$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $body:expr) => {
+        'body: {
+            if $crate::__private::is_disturbed() {
+                let disturbance = $crate::__private::disturb(
+                    &[$($crate::__private::Layer::new(&$binding, "")),*],
+                    $takes_refusals,
+                );
+                let injected = $crate::__resilient_run_body!(@within [$($frame)?] disturbance).await;
+                if let $crate::__private::Some(rejected) = injected {
+                    break 'body $crate::__private::Err($crate::Failure::Rejected(rejected));
+                }
+            }
+            $body
+        }
+    };
+    (@within [$frame:ident] $future:expr) => {
+        $frame.run($future)
+    };
+    (@within [] $future:expr) => {
+        $future
+    };
+}
+
 /// What the closure that holds a body and its fallbacks is asked to do.
 ///
 /// They share one closure, so that the body may move an argument which a fallback mentions.

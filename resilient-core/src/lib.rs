@@ -18,6 +18,7 @@ mod expansion;
 mod frame;
 mod given;
 mod inspect;
+mod isolation;
 mod ladder;
 mod outcome;
 mod policy;
@@ -27,6 +28,8 @@ mod shape;
 mod site;
 mod sync;
 mod table;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod window;
 
@@ -71,5 +74,8 @@ pub use site::registry;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::__resilient_diagnose as diagnose;
+    pub use crate::__resilient_run_body as run_body;
     pub use crate::expansion::*;
+    #[cfg(feature = "testing")]
+    pub use crate::testing::hook::*;
 }

@@ -160,6 +160,12 @@ pub(crate) fn sleep_until(at: Nanos) -> Timer {
     tokio::time::sleep_until(instant(at))
 }
 
+/// A timer that fires after `delay`, apart from the future that waits for it.
+#[cfg(feature = "testing")]
+pub(crate) fn boxed_sleep(delay: Duration) -> Pin<Box<Timer>> {
+    Box::pin(sleep_until(now().saturating_add(nanos(delay))))
+}
+
 /// Polls a timer also where its task has used up what tokio lets it do in one go.
 ///
 /// A body that is always busy leaves nothing of that for the timer which should cut it off.

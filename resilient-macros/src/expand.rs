@@ -136,6 +136,8 @@ impl Expansion<'_> {
             quote_spanned!(self.site=> #private::Layer::new(&#binding, #written))
         });
         // `line!` is the line of its own tokens: those of the first attribute.
+        let unrefused =
+            (!self.stack.takes_refusals()).then(|| quote_spanned!(self.site=> .unrefused()));
         let first = written.first().map_or(self.site, |first| first.name.span());
         let at_first = at(first, self.private);
         let line = quote_spanned!(first=> #at_first::core::line!());
@@ -150,6 +152,7 @@ impl Expansion<'_> {
                     #line,
                     &[#(#layers),*],
                 )
+                #unrefused
             }
         )
     }
@@ -218,10 +221,17 @@ impl Expansion<'_> {
         }
     }
 
-    /// One run of the body, as an expression of the outcome.
+    /// One run of the body, as an expression of the outcome. What runs it may also make it fail, in
+    /// tests: therefore it has to know the policies around it, and whether they take a refusal.
     fn heart(&self) -> TokenStream {
         let run = self.framed(&self.body.run(!self.code_mentions_arguments()));
-        self.split(&run)
+        let (private, outcome) = (self.private, self.split(&run));
+        let bindings = (0..self.layers.len()).map(|index| self.binding(index));
+        let frame = self.needs_frame().then(|| local("frame"));
+        let takes_refusals = self.stack.takes_refusals();
+        quote_spanned!(self.site=>
+            #private::run_body!([#(#bindings),*], [#frame], #takes_refusals, #outcome)
+        )
     }
 
     fn split(&self, future: &TokenStream) -> TokenStream {

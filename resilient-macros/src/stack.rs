@@ -142,6 +142,28 @@ impl Stack {
         layers.iter().any(|layer| layer.attribute.rejects)
     }
 
+    /// Whether a refusal that comes out of the body's place reaches the caller, and every fallback that
+    /// wants to see the error, although no policy there refuses.
+    pub(crate) fn takes_refusals(&self) -> bool {
+        let at_the_edge = match self.returns {
+            Returns::Value => true,
+            Returns::Result | Returns::Alias => {
+                self.shared.map_err.is_some() || Self::rejects(&self.layers)
+            }
+            Returns::Either => Self::rejects(&self.layers),
+        };
+        let sees_the_error = |layer: &Layer| match &layer.answer {
+            Some(Answer::Function { error, .. }) => *error,
+            Some(Answer::Closure(_)) => true,
+            Some(Answer::Value(_)) | None => false,
+        };
+        let mut layers = self.layers.iter().enumerate();
+        at_the_edge
+            && layers.all(|(index, layer)| {
+                !sees_the_error(layer) || Self::rejects(&self.layers[index..])
+            })
+    }
+
     /// Refuses orders that cannot be meant, and says what to write instead.
     fn check_order(&self, mistakes: &mut Mistakes) {
         for pair in self.layers.windows(2) {

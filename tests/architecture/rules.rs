@@ -11,7 +11,7 @@ use std::ops::Range;
 const LAYERS: &[&[&str]] = &[
     &["sync", "time"],
     &["given"],
-    &["deadline", "setting"],
+    &["deadline", "setting", "isolation"],
     &["table"],
     &["window", "backoff", "budget"],
     &["error"],
@@ -27,6 +27,7 @@ const LAYERS: &[&[&str]] = &[
     &["registry"],
     &["site", "shape", "configuration"],
     &["inspect", "expansion"],
+    &["testing"],
     &[ROOT],
 ];
 

@@ -272,6 +272,8 @@ fn wait_after(
         Rejected::BulkheadFull(_) | Rejected::TimedOut(_) => return Ok(delay),
         Rejected::CircuitOpen(_) => delay,
         Rejected::RateLimited(_) => cap,
+        #[cfg(feature = "testing")]
+        Rejected::Injected(_) => return Ok(delay),
     };
     let drift = if retry_after == 0 { 0 } else { drift };
     wait_at_least(retry_after, 0, longest).map(|wait| delay.max(wait.saturating_add(drift)))

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::table::Attribute;
+use proc_macro2::{Group, TokenTree};
 use quote::ToTokens;
 use std::path::Path;
 
@@ -13,8 +14,28 @@ fn expanded(source: &str) -> String {
     while let Some((name, arguments, item)) = first_attribute(&tokens) {
         tokens = attribute(&name, arguments, item);
     }
+    let tokens = as_calls(tokens);
     let file = syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("{error}: {tokens}"));
     prettyplease::unparse(&file)
+}
+
+/// With `run_body!(…)` as the call of a function: the printer breaks no lines in macros.
+fn as_calls(tokens: TokenStream) -> TokenStream {
+    let mut after_name = false;
+    let calls = tokens.into_iter().filter_map(|token| {
+        let is_bang = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '!');
+        if is_bang && after_name {
+            return None;
+        }
+        after_name = matches!(&token, TokenTree::Ident(name) if name == "run_body");
+        Some(match token {
+            TokenTree::Group(group) => {
+                Group::new(group.delimiter(), as_calls(group.stream())).into()
+            }
+            other => other,
+        })
+    });
+    calls.collect()
 }
 
 fn first_attribute(item: &TokenStream) -> Option<(String, TokenStream, TokenStream)> {

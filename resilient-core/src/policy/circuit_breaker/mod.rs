@@ -341,7 +341,8 @@ impl CircuitBreaker {
 
     fn settle_rejected(&self, generation: u64, stamp: u64, rejected: Rejected) {
         let counts = self.head.0.count_rejections.load(Ordering::Relaxed);
-        let outcome = if counts || matches!(rejected, Rejected::TimedOut(_)) {
+        let is_failure = matches!(rejected, Rejected::TimedOut(_)) || rejected.is_injected();
+        let outcome = if counts || is_failure {
             Outcome::Failure
         } else {
             Outcome::Ignored

@@ -31,7 +31,7 @@ pub enum CircuitBreakerState {
 }
 
 impl CircuitBreakerState {
-    pub(super) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Closed,
         Self::Open,
         Self::HalfOpen,
