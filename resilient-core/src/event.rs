@@ -4,6 +4,7 @@
 //! in which they happened; a subscriber that falls behind loses the oldest, which is counted.
 
 use crate::error::Rejected;
+use crate::key::StoredKey;
 use crate::setting::Kind;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::LazyLock;
@@ -28,6 +29,9 @@ pub struct Event {
     pub kind: Kind,
     /// The name of the policy.
     pub policy: &'static str,
+    /// The key, if it happened to the instance of one key; never for a metric's label, since there is
+    /// no end of keys.
+    pub key: Option<StoredKey>,
     /// What happened.
     pub what: What,
 }
@@ -77,6 +81,12 @@ pub enum What {
     },
     /// A name was used by a call that nobody has defined.
     Undefined,
+    /// There are more keys in use than instances: calls of further keys share one, the overflow.
+    /// Reported again only after there was room meanwhile.
+    KeysOverflowed {
+        /// How many instances there may be.
+        max: u64,
+    },
 }
 
 impl What {
@@ -92,6 +102,7 @@ impl What {
             Self::FallbackFailed => "fallback_failed",
             Self::Reconfigured { .. } => "reconfigured",
             Self::Undefined => "undefined",
+            Self::KeysOverflowed { .. } => "keys_overflowed",
         }
     }
 }
@@ -104,7 +115,13 @@ static CHANNEL: LazyLock<broadcast::Sender<Event>> =
 /// Reports what happened to a policy. Must not be called while a lock is held.
 #[cold]
 pub(crate) fn emit(kind: Kind, policy: &'static str, what: What) {
-    trace(kind, policy, &what);
+    emit_keyed(kind, policy, None, what);
+}
+
+/// The same for what happened to the instance of one key, if it is one.
+#[cold]
+pub(crate) fn emit_keyed(kind: Kind, policy: &'static str, key: Option<&StoredKey>, what: What) {
+    trace(kind, policy, key, &what);
     if SUBSCRIBERS.load(Ordering::Relaxed) != 0 {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         // Fails only when the last subscriber has just left.
@@ -113,6 +130,7 @@ pub(crate) fn emit(kind: Kind, policy: &'static str, what: What) {
             at: SystemTime::now(),
             kind,
             policy,
+            key: key.cloned(),
             what,
         });
     }
@@ -121,29 +139,36 @@ pub(crate) fn emit(kind: Kind, policy: &'static str, what: What) {
 /// Reports a refusal, at the cost of two relaxed loads where nobody wants to know.
 #[inline]
 pub(crate) fn emit_rejected(kind: Kind, rejected: Rejected) {
+    emit_rejected_keyed(kind, None, rejected);
+}
+
+/// The same by the instance of one key, if it is one.
+#[inline]
+pub(crate) fn emit_rejected_keyed(kind: Kind, key: Option<&StoredKey>, rejected: Rejected) {
     if SUBSCRIBERS.load(Ordering::Relaxed) != 0
         || tracing::level_filters::LevelFilter::current() >= tracing::Level::DEBUG
     {
-        emit(kind, rejected.policy(), What::Rejected(rejected));
+        emit_keyed(kind, rejected.policy(), key, What::Rejected(rejected));
     }
 }
 
 /// One line in the log: changes of state are warnings or news, single calls are for debugging.
-fn trace(kind: Kind, policy: &'static str, what: &What) {
+fn trace(kind: Kind, policy: &'static str, key: Option<&StoredKey>, what: &What) {
     let (kind, event) = (kind.as_str(), what.name());
+    let key = key.map(tracing::field::display);
     match what {
         What::Transition {
             from,
             to: to @ ("open" | "forced_open"),
             reason,
         } => {
-            tracing::warn!(target: "resilient", kind, policy, event, from, to, reason);
+            tracing::warn!(target: "resilient", kind, policy, key, event, from, to, reason);
         }
         What::Transition { from, to, reason } => {
-            tracing::info!(target: "resilient", kind, policy, event, from, to, reason);
+            tracing::info!(target: "resilient", kind, policy, key, event, from, to, reason);
         }
         What::Rejected(rejected) => {
-            tracing::debug!(target: "resilient", kind, policy, event, %rejected);
+            tracing::debug!(target: "resilient", kind, policy, key, event, %rejected);
         }
         What::Retrying { attempt, delay } => {
             tracing::debug!(target: "resilient", kind, policy, event, attempt, ?delay);
@@ -156,6 +181,12 @@ fn trace(kind: Kind, policy: &'static str, what: &What) {
         }
         What::Reconfigured { changes } => {
             tracing::info!(target: "resilient", kind, policy, event, ?changes);
+        }
+        What::KeysOverflowed { max } => {
+            tracing::warn!(
+                target: "resilient", kind, policy, event, max,
+                "more keys are in use than `max_keys` allows: further ones share one instance"
+            );
         }
         What::Undefined => {
             tracing::error!(

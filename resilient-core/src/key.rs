@@ -36,6 +36,10 @@ use std::sync::Arc;
 /// assert_ne!(StoredKey::of(&TenantId(7)), StoredKey::of("7"));
 /// assert_ne!(StoredKey::of(&("a", "bc")), StoredKey::of(&("ab", "c")));
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "a `{Self}` is not a key",
+    label = "keys are strings, integers, IP addresses, UUIDs, tuples of them, and what implements `Key`"
+)]
 pub trait Key {
     /// Writes the value, the same for equal values.
     fn write(&self, to: &mut KeyWriter<'_>);
@@ -59,6 +63,7 @@ const PART: u8 = b'(';
 const END: u8 = b')';
 const IP_4: u8 = b'4';
 const IP_6: u8 = b'6';
+const OVERFLOW: u8 = b'o';
 #[cfg(feature = "uuid")]
 const UUID: u8 = b'u';
 const TEXT: u8 = b'T';
@@ -315,14 +320,12 @@ impl KeyBytes {
 
     /// What a table finds the key by.
     #[inline]
-    #[allow(dead_code, reason = "the maps of keys come next")]
     pub(crate) fn hash(&self, hasher: &impl BuildHasher) -> u64 {
         hasher.hash_one(self.as_slice())
     }
 
     /// Whether it is the key that is stored there.
     #[inline]
-    #[allow(dead_code, reason = "the maps of keys come next")]
     pub(crate) fn matches(&self, stored: &StoredKey) -> bool {
         *self.as_slice() == *stored.0
     }
@@ -347,13 +350,18 @@ impl KeyBytes {
 /// assert_ne!(StoredKey::of("5"), StoredKey::of(&5_u8));
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StoredKey(Box<[u8]>);
+pub struct StoredKey(Arc<[u8]>);
 
 impl StoredKey {
     /// The key, to be kept.
     #[must_use]
     pub fn of(key: &(impl Key + ?Sized)) -> Self {
         KeyBytes::of(key).store()
+    }
+
+    /// Of the instance that further keys share: no key of the user is equal to it.
+    pub(crate) fn overflow() -> Self {
+        Self([OVERFLOW].into())
     }
 }
 
@@ -388,6 +396,7 @@ fn show(rest: &mut &[u8], quoted: bool) -> String {
             FALSE => "false".to_owned(),
             TRUE => "true".to_owned(),
             NONE => "none".to_owned(),
+            OVERFLOW => "overflow".to_owned(),
             SOME => format!("some({})", show(rest, true)),
             PART => {
                 parts += 1;

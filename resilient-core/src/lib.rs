@@ -14,6 +14,7 @@ mod expansion;
 mod frame;
 mod inspect;
 mod key;
+mod keyed;
 mod ladder;
 mod outcome;
 mod policy;
@@ -38,6 +39,7 @@ pub use inspect::{
     Snapshot,
 };
 pub use key::{Integer, Key, KeyWriter, StoredKey};
+pub use keyed::{Keyed, KeysSnapshot};
 pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predicate, Verdict};
 pub use policy::{
     Algorithm, Attempt, AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadAdmission,

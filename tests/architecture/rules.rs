@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["error"],
     &["class"],
     &["outcome", "event", "ladder"],
-    &["frame"],
+    &["frame", "keyed"],
     &["policy"],
     &[ANY_POLICY],
     &["pipeline"],
