@@ -5,6 +5,7 @@
 //! `("a", "bc")` is not `("ab", "c")`.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -327,12 +328,12 @@ impl KeyBytes {
     /// Whether it is the key that is stored there.
     #[inline]
     pub(crate) fn matches(&self, stored: &StoredKey) -> bool {
-        *self.as_slice() == *stored.0
+        self.as_slice() == stored.as_slice()
     }
 
     /// The key, to be kept.
     pub(crate) fn store(&self) -> StoredKey {
-        StoredKey(self.as_slice().into())
+        StoredKey::keep(self.as_slice())
     }
 }
 
@@ -349,8 +350,17 @@ impl KeyBytes {
 /// assert_eq!(key.to_string(), r#"("acme", 5)"#);
 /// assert_ne!(StoredKey::of("5"), StoredKey::of(&5_u8));
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct StoredKey(Arc<[u8]>);
+#[derive(Clone)]
+pub struct StoredKey(Kept);
+
+/// How many bytes are kept in place, where a look-up need not follow a pointer to them.
+const SHORT: usize = 22;
+
+#[derive(Clone)]
+enum Kept {
+    Short { length: u8, bytes: [u8; SHORT] },
+    Long(Arc<[u8]>),
+}
 
 impl StoredKey {
     /// The key, to be kept.
@@ -361,27 +371,68 @@ impl StoredKey {
 
     /// Of the instance that further keys share: no key of the user is equal to it.
     pub(crate) fn overflow() -> Self {
-        Self([OVERFLOW].into())
+        Self::keep(&[OVERFLOW])
+    }
+
+    fn keep(key: &[u8]) -> Self {
+        let mut bytes = [0; SHORT];
+        Self(
+            match (bytes.get_mut(..key.len()), u8::try_from(key.len())) {
+                (Some(place), Ok(length)) => {
+                    place.copy_from_slice(key);
+                    Kept::Short { length, bytes }
+                }
+                _ => Kept::Long(key.into()),
+            },
+        )
+    }
+
+    fn as_slice(&self) -> &[u8] {
+        match &self.0 {
+            Kept::Short { length, bytes } => &bytes[..usize::from(*length)],
+            Kept::Long(bytes) => bytes,
+        }
+    }
+}
+
+impl PartialEq for StoredKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for StoredKey {}
+
+impl PartialOrd for StoredKey {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// In an order without a meaning.
+impl Ord for StoredKey {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_slice().cmp(other.as_slice())
     }
 }
 
 /// As the bytes of a look-up, so that a table finds one by the other.
 impl std::hash::Hash for StoredKey {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
+        self.as_slice().hash(state);
     }
 }
 
 /// As it was written.
 impl Key for StoredKey {
     fn write(&self, to: &mut KeyWriter<'_>) {
-        to.to.push(&self.0);
+        to.to.push(self.as_slice());
     }
 }
 
 impl fmt::Display for StoredKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = &*self.0;
+        let mut rest = self.as_slice();
         let shown = show(&mut rest, false);
         f.pad(&shown)
     }

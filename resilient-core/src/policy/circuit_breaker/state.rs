@@ -696,7 +696,7 @@ impl State {
                 }
             }
             Phase::ForcedOpen { .. } | Phase::Disabled { .. } => {
-                self.why = Some(Box::new(cause.clone()))
+                self.why = Some(Box::new(cause.clone()));
             }
             // It stays open for what opened it in the first place, however its probes go.
             _ if counted => self.why = Some(Box::new(cause.clone())),
