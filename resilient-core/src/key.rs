@@ -645,6 +645,18 @@ mod tests {
         assert_eq!(stored(&"x".repeat(300)).to_string(), "x".repeat(300));
     }
 
+    #[cfg(feature = "uuid")]
+    #[test]
+    fn a_uuid_is_a_key_and_looks_like_one() {
+        let uuid = uuid::Uuid::from_u128(7);
+        assert_eq!(
+            stored(&uuid).to_string(),
+            "00000000-0000-0000-0000-000000000007"
+        );
+        assert_ne!(stored(&uuid), stored(uuid.as_bytes()));
+        assert_ne!(stored(&uuid), stored(&uuid.to_string()));
+    }
+
     #[test]
     fn a_key_that_panics_while_it_is_written_leaves_nothing_behind() {
         struct Broken;
