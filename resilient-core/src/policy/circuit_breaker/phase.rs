@@ -96,6 +96,21 @@ pub(super) struct Watch {
     pub(super) why: Cause,
 }
 
+/// What the machine answers to a call that wants in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It may run.
+    Free,
+    /// It may run, as the probe of this number.
+    Probe(u64),
+    /// It may run although it would be refused: its result decides nothing.
+    Aside,
+    /// Not for so long.
+    Open(Nanos),
+    /// Not until somebody takes it back.
+    ForcedOpen,
+}
+
 /// Sums over the whole life of the breaker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Totals {

@@ -26,6 +26,9 @@ pub(super) enum WindowRule {
     Time(Nanos),
 }
 
+/// How many probes have their places reserved from the beginning.
+const RESERVED_PROBES: u32 = 16;
+
 /// `open_backoff`, `open_jitter` and a throttled answer make no time longer than this.
 const LONGEST_OPEN: Nanos = 600_000_000_000;
 
@@ -112,6 +115,11 @@ impl Rules {
             }
             WindowRule::Time(length) => Some(Window::Time(TimeWindow::new(length, self.buckets))),
         }
+    }
+
+    /// For how many probes there is room before any of them comes.
+    pub(super) fn reserved_probes(&self) -> usize {
+        RESERVED_PROBES.min(self.half_open_calls) as usize
     }
 
     fn longest_open(&self) -> Nanos {

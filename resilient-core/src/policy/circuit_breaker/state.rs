@@ -1,7 +1,9 @@
 //! The pure machine of a circuit breaker: instants come in as values, and nothing else happens.
 
 use super::cause::Cause;
-use super::phase::{CircuitBreakerState, Climb, Phase, Probe, Totals, Transition, Watch};
+use super::phase::{
+    Admission, CircuitBreakerState, Climb, Phase, Probe, Totals, Transition, Watch,
+};
 use super::rules::{FailureRule, Rules, WindowRule};
 use crate::outcome::Outcome;
 use crate::setting::{Override, Share};
@@ -10,30 +12,8 @@ use crate::window::{Counts, Mark, Window};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// What the machine answers to a call that wants in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Admission {
-    /// It may run.
-    Free,
-    /// It may run, as the probe of this number.
-    Probe(u64),
-    /// It may run although it would be refused: its result decides nothing.
-    Aside,
-    /// Not for so long.
-    Open(Nanos),
-    /// Not until somebody takes it back.
-    ForcedOpen,
-}
-
 /// In place of a generation: that of calls which would have been refused.
 pub(super) const ASIDE: u64 = 0;
-
-/// How many probes have their places reserved from the beginning.
-const RESERVED_PROBES: usize = 16;
-
-fn reserved_probes(rules: &Rules) -> usize {
-    RESERVED_PROBES.min(rules.half_open_calls as usize)
-}
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -70,7 +50,7 @@ impl State {
             lengthened: 0,
             streak: 0,
             window: rules.empty_window(),
-            probes: VecDeque::with_capacity(reserved_probes(&rules)),
+            probes: VecDeque::with_capacity(rules.reserved_probes()),
             next_probe: 0,
             why: None,
             totals: Totals::default(),
@@ -596,7 +576,7 @@ impl State {
         let rules = rules.into();
         self.look(now);
         let before = std::mem::replace(&mut self.rules, Arc::clone(&rules));
-        let more = reserved_probes(&rules).saturating_sub(self.probes.len());
+        let more = rules.reserved_probes().saturating_sub(self.probes.len());
         self.probes.reserve_exact(more);
         let same_rule = discriminant(&before.failures) == discriminant(&rules.failures);
         if !same_rule {

@@ -1,8 +1,9 @@
 //! The breaker of a key: what may be evicted is as good as new, and what it counted stays.
 
 use crate::outcome::Outcome;
+use crate::policy::circuit_breaker::phase::Admission;
 use crate::policy::circuit_breaker::rules::Rules;
-use crate::policy::circuit_breaker::state::{Admission, State};
+use crate::policy::circuit_breaker::state::State;
 use crate::setting::{Ramp, Share};
 use crate::{CircuitBreaker, CircuitBreakerPolicy, Frame, LivePolicy, StoredKey, Verdict};
 use std::time::Duration;
