@@ -77,6 +77,7 @@
 //! - `sqlx` (off): `sqlx::Error` is `Classify`. It needs Rust 1.94, as sqlx does.
 //! - `testing` (off): the module `testing`, a test kit for annotated functions: a registry for each test,
 //!   scripted outcomes, the way that a circuit breaker went, chaos. For `[dev-dependencies]`.
+//! - `uuid` (off): `uuid::Uuid` is a [`Key`].
 //!
 //! It needs tokio, for its timers. Where tokio's feature `test-util` is on, paused time moves every
 //! timeout, delay and open breaker.

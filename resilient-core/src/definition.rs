@@ -16,6 +16,7 @@ pub(crate) struct Declaration<P> {
     pub(crate) line: u32,
     pub(crate) call_site: &'static str,
     pub(crate) reference: Reference,
+    pub(crate) is_keyed: bool,
 }
 
 /// What it means for an attribute if nobody writes anything about its policy.
@@ -295,6 +296,7 @@ mod tests {
             line,
             call_site: "shop::price",
             reference: Reference::Named,
+            is_keyed: false,
         }
     }
 

@@ -232,12 +232,12 @@ impl<P: Policy> Entry<P> {
     }
 
     /// The functions that refer to it in this way, by name.
-    fn call_sites_by(&self, by: impl Fn(Reference) -> bool) -> Vec<&'static str> {
+    fn call_sites_by(&self, by: impl Fn(&Declaration<P>) -> bool) -> Vec<&'static str> {
         let definition = self.definition.lock();
         let mut call_sites: Vec<_> = definition
             .attributes()
             .iter()
-            .filter(|attribute| by(attribute.reference))
+            .filter(|attribute| by(attribute))
             .map(|attribute| attribute.call_site)
             .collect();
         call_sites.sort_unstable();
@@ -423,6 +423,8 @@ pub(crate) trait AnyEntry: Send + Sync {
     /// What attributes and code wrote together, if it contradicts itself.
     fn invalid(&self) -> Option<InvalidSetting>;
     fn call_sites(&self) -> Vec<&'static str>;
+    /// The functions that have a key for it.
+    fn keyed_call_sites(&self) -> Vec<&'static str>;
     fn conflicts(&self) -> Vec<Conflict>;
     fn is_registered(&self) -> bool;
     fn take_effect(&self);
@@ -482,7 +484,7 @@ impl<P: Policy> AnyEntry for Entry<P> {
     }
 
     fn pipelines(&self) -> Vec<&'static str> {
-        self.call_sites_by(|reference| reference == Reference::Pipeline)
+        self.call_sites_by(|attribute| attribute.reference == Reference::Pipeline)
     }
 
     fn invalid(&self) -> Option<InvalidSetting> {
@@ -491,6 +493,10 @@ impl<P: Policy> AnyEntry for Entry<P> {
 
     fn call_sites(&self) -> Vec<&'static str> {
         self.call_sites_by(|_| true)
+    }
+
+    fn keyed_call_sites(&self) -> Vec<&'static str> {
+        self.call_sites_by(|attribute| attribute.is_keyed)
     }
 
     fn conflicts(&self) -> Vec<Conflict> {

@@ -8,6 +8,7 @@ pub(crate) mod record;
 
 use crate::error::Rejected;
 use crate::isolation::PerRegistry;
+use crate::key::StoredKey;
 use crate::setting::{Kind, Override};
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
@@ -31,6 +32,9 @@ pub struct Event {
     pub kind: Kind,
     /// The name of the policy.
     pub policy: &'static str,
+    /// The key, if it happened to the instance of one key; never for a metric's label, since there is
+    /// no end of keys.
+    pub key: Option<StoredKey>,
     /// What happened.
     pub what: What,
 }
@@ -91,6 +95,12 @@ pub enum What {
         /// How long it was held up.
         delay: Duration,
     },
+    /// There are more keys in use than instances: calls of further keys share one, the overflow.
+    /// Reported again only after there was room meanwhile.
+    KeysOverflowed {
+        /// How many instances there may be.
+        max: u64,
+    },
 }
 
 impl What {
@@ -108,6 +118,7 @@ impl What {
             Self::Undefined => "undefined",
             #[cfg(feature = "testing")]
             Self::Disturbed { .. } => "disturbed",
+            Self::KeysOverflowed { .. } => "keys_overflowed",
         }
     }
 }
@@ -132,7 +143,13 @@ struct Channel {
 /// Reports what happened to a policy. Must not be called while a lock is held.
 #[cold]
 pub(crate) fn emit(kind: Kind, policy: &'static str, what: What) {
-    trace(kind, policy, &what);
+    emit_keyed(kind, policy, None, what);
+}
+
+/// The same for what happened to the instance of one key, if it is one.
+#[cold]
+pub(crate) fn emit_keyed(kind: Kind, policy: &'static str, key: Option<&StoredKey>, what: What) {
+    trace(kind, policy, key, &what);
     if SUBSCRIBERS.load(Ordering::Relaxed) != 0 {
         let channel = CHANNEL.current();
         let event = Event {
@@ -140,6 +157,7 @@ pub(crate) fn emit(kind: Kind, policy: &'static str, what: What) {
             at: SystemTime::now(),
             kind,
             policy,
+            key: key.cloned(),
             what,
         };
         #[cfg(feature = "testing")]
@@ -152,29 +170,36 @@ pub(crate) fn emit(kind: Kind, policy: &'static str, what: What) {
 /// Reports a refusal, at the cost of two relaxed loads where nobody wants to know.
 #[inline]
 pub(crate) fn emit_rejected(kind: Kind, rejected: Rejected) {
+    emit_rejected_keyed(kind, None, rejected);
+}
+
+/// The same by the instance of one key, if it is one.
+#[inline]
+pub(crate) fn emit_rejected_keyed(kind: Kind, key: Option<&StoredKey>, rejected: Rejected) {
     if SUBSCRIBERS.load(Ordering::Relaxed) != 0
         || tracing::level_filters::LevelFilter::current() >= tracing::Level::DEBUG
     {
-        emit(kind, rejected.policy(), What::Rejected(rejected));
+        emit_keyed(kind, rejected.policy(), key, What::Rejected(rejected));
     }
 }
 
 /// One line in the log: changes of state are warnings or news, single calls are for debugging.
-fn trace(kind: Kind, policy: &'static str, what: &What) {
+fn trace(kind: Kind, policy: &'static str, key: Option<&StoredKey>, what: &What) {
     let (kind, event) = (kind.as_str(), what.name());
+    let key = key.map(tracing::field::display);
     match what {
         What::Transition {
             from,
             to: to @ ("open" | "forced_open"),
             reason,
         } => {
-            tracing::warn!(target: "resilient", kind, policy, event, from, to, reason);
+            tracing::warn!(target: "resilient", kind, policy, key, event, from, to, reason);
         }
         What::Transition { from, to, reason } => {
-            tracing::info!(target: "resilient", kind, policy, event, from, to, reason);
+            tracing::info!(target: "resilient", kind, policy, key, event, from, to, reason);
         }
         What::Rejected(rejected) => {
-            tracing::debug!(target: "resilient", kind, policy, event, %rejected);
+            tracing::debug!(target: "resilient", kind, policy, key, event, %rejected);
         }
         What::Retrying { attempt, delay } => {
             tracing::debug!(target: "resilient", kind, policy, event, attempt, ?delay);
@@ -188,6 +213,12 @@ fn trace(kind: Kind, policy: &'static str, what: &What) {
         What::Reconfigured { changes, by } => {
             let by = by.as_ref().map(tracing::field::display);
             tracing::info!(target: "resilient", kind, policy, event, ?changes, by);
+        }
+        What::KeysOverflowed { max } => {
+            tracing::warn!(
+                target: "resilient", kind, policy, event, max,
+                "more keys are in use than `max_keys` allows: further ones share one instance"
+            );
         }
         What::Undefined => {
             tracing::error!(

@@ -19,6 +19,8 @@ mod frame;
 mod given;
 mod inspect;
 mod isolation;
+mod key;
+mod keyed;
 mod ladder;
 mod outcome;
 mod policy;
@@ -52,6 +54,8 @@ pub use inspect::{
     CallSiteSnapshot, Explanation, Finding, LayerExplanation, LayerSnapshot, PolicySnapshot,
     Snapshot,
 };
+pub use key::{Integer, Key, KeyWriter, StoredKey};
+pub use keyed::{Keyed, KeysSnapshot};
 pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predicate, Verdict};
 pub use policy::{
     Algorithm, Attempt, AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadAdmission,

@@ -26,6 +26,7 @@ pub struct Binding<P: Policy> {
     name: Option<&'static str>,
     reference: Reference,
     is_per_call: bool,
+    is_keyed: bool,
     entry: OnceLock<&'static Entry<P>>,
     live: OnceLock<&'static P::Live>,
 }
@@ -43,6 +44,7 @@ impl<P: Policy> Binding<P> {
             name,
             reference,
             is_per_call: false,
+            is_keyed: false,
             entry: OnceLock::new(),
             live: OnceLock::new(),
         }
@@ -53,6 +55,13 @@ impl<P: Policy> Binding<P> {
     pub const fn per_call(mut self) -> Self {
         self.reference = Reference::Complete;
         self.is_per_call = true;
+        self
+    }
+
+    /// The same binding for a call site that has a key, and so an instance for each value of it.
+    #[must_use]
+    pub const fn keyed(mut self) -> Self {
+        self.is_keyed = true;
         self
     }
 
@@ -140,6 +149,7 @@ impl<P: Policy> Binding<P> {
             line,
             call_site,
             reference: self.reference,
+            is_keyed: self.is_keyed,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::stack::{Returns, Stack};
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Lifetime, Result, Signature};
+use syn::{Expr, Lifetime, Result, Signature};
 
 /// The module in which everything is that an expansion names.
 pub(crate) fn private(path: Option<&syn::Path>) -> TokenStream {
@@ -80,6 +80,18 @@ pub(crate) fn expand(
     ))
 }
 
+/// A reference to what a key is, or to each part of a tuple, so that the key moves nothing.
+fn lent(key: &Expr, site: Span) -> TokenStream {
+    let span = key.span().resolved_at(site);
+    match key {
+        Expr::Tuple(tuple) if !tuple.elems.is_empty() => {
+            let parts = tuple.elems.iter().map(|part| lent(part, site));
+            quote_spanned!(span=> &(#(#parts,)*))
+        }
+        key => quote_spanned!(span=> &#key),
+    }
+}
+
 struct Expansion<'a> {
     layers: &'a [Layer],
     stack: &'a Stack,
@@ -120,9 +132,11 @@ impl Expansion<'_> {
             let in_pipeline = layer
                 .in_pipeline
                 .then(|| quote_spanned!(self.site=> .in_pipeline()));
+            let keyed = layer.key.as_ref();
+            let keyed = keyed.map(|_| quote_spanned!(self.site=> .keyed()));
             quote_spanned!(self.site=>
                 static #binding: #private::Binding<#private::#policy> =
-                    #private::Binding::new(#value, #name) #per_call #in_pipeline;
+                    #private::Binding::new(#value, #name) #per_call #in_pipeline #keyed;
             )
         });
         each.collect()
@@ -326,13 +340,28 @@ impl Expansion<'_> {
         )
     }
 
+    /// The statement that finds the instance for the key of this call, and what decides about the call.
+    /// A statement on its own, so that nothing which the key borrows is held while the call waits.
+    fn instance(&self, index: usize) -> (TokenStream, TokenStream) {
+        let live = self.live(index);
+        let Some(expression) = &self.layers[index].key else {
+            return (TokenStream::new(), live);
+        };
+        let instance = local(&format!("instance_{index}"));
+        let key = lent(expression, self.site);
+        let statement = quote_spanned!(self.site=> let #instance = #live.keyed(#key););
+        (statement, instance.into_token_stream())
+    }
+
     fn circuit_breaker(&self, index: usize) -> TokenStream {
-        let (block, live, frame) = (self.block_name(index), self.live(index), local("frame"));
+        let (block, frame) = (self.block_name(index), local("frame"));
+        let (instance, live) = self.instance(index);
         let (permit, outcome) = (local("permit"), local("outcome"));
         let admitted = self.permit(index, &quote_spanned!(self.site=> #live.admit(&#frame)));
         let inner = self.nest(index + 1);
         let verdict = self.verdict(&self.layers[index], &quote_spanned!(self.site=> &#outcome));
         quote_spanned!(self.site=> #block: {
+            #instance
             let mut #permit = #admitted;
             let #outcome = #inner;
             #permit.settle(#verdict);
@@ -430,7 +459,8 @@ impl Expansion<'_> {
     }
 
     fn bulkhead(&self, index: usize) -> TokenStream {
-        let (block, live, frame) = (self.block_name(index), self.live(index), local("frame"));
+        let (block, frame) = (self.block_name(index), local("frame"));
+        let (instance, live) = self.instance(index);
         let permit = local("permit");
         let (weighs, admission) = match self.cost(index) {
             Some((weighs, cost)) => (
@@ -445,6 +475,7 @@ impl Expansion<'_> {
         let admitted = self.permit(index, &admission);
         let inner = self.nest(index + 1);
         quote_spanned!(self.site=> #block: {
+            #instance
             #weighs
             let #permit = #admitted;
             #inner
@@ -453,7 +484,8 @@ impl Expansion<'_> {
 
     fn rate_limit(&self, index: usize) -> TokenStream {
         let (private, rejected) = (self.private, local("rejected"));
-        let (block, live) = (self.block_name(index), self.live(index));
+        let block = self.block_name(index);
+        let (instance, live) = self.instance(index);
         let (refuse, inner) = (self.refuse(&block), self.nest(index + 1));
         let (weighs, admission) = match self.cost(index) {
             Some((weighs, cost)) => (
@@ -465,11 +497,30 @@ impl Expansion<'_> {
                 quote_spanned!(self.site=> #live.admit().await),
             ),
         };
+        let before = if instance.is_empty() {
+            quote_spanned!(self.site=>
+                #weighs
+                if let #private::Err(#rejected) = #admission {
+                    #refuse;
+                }
+            )
+        } else {
+            // Let go of before the call begins: what nobody uses may give its place to another key.
+            let admitted = local("admitted");
+            quote_spanned!(self.site=>
+                let #admitted = {
+                    #instance
+                    #weighs
+                    let #admitted = #admission;
+                    #admitted
+                };
+                if let #private::Err(#rejected) = #admitted {
+                    #refuse;
+                }
+            )
+        };
         quote_spanned!(self.site=> #block: {
-            #weighs
-            if let #private::Err(#rejected) = #admission {
-                #refuse;
-            }
+            #before
             #inner
         })
     }

@@ -37,6 +37,8 @@ pub(crate) struct Layer {
     pub(crate) idempotency_key: Option<Expr>,
     /// How many places or tokens a call takes.
     pub(crate) cost: Option<Expr>,
+    /// For which value of its own instance a call asks.
+    pub(crate) key: Option<Expr>,
     pub(crate) answer: Option<Answer>,
     pub(crate) may_fail: bool,
     /// Whether it stands for its part of `#[resilient("pricing")]`.
@@ -76,6 +78,7 @@ impl Layer {
             attempt: None,
             idempotency_key: None,
             cost: None,
+            key: None,
             answer: None,
             may_fail: false,
             in_pipeline: false,
@@ -318,6 +321,7 @@ impl Arguments {
                 match key {
                     "value" => return self.answer(Answer::Value(expression)),
                     "cost" => layer.cost = Some(expression),
+                    "key" => layer.key = Some(expression),
                     _ => layer.idempotency_key = Some(expression),
                 }
             }

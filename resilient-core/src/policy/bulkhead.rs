@@ -11,11 +11,13 @@ mod state;
 use self::line::{Line, NONE, Turn};
 use self::state::{ADMITTED, Arrival, Limits, MANY_ADMITTED, State, WAITING};
 use crate::error::Rejected;
-use crate::event::emit_rejected;
+use crate::event::emit_rejected_keyed;
 use crate::frame::Frame;
 use crate::given::{FromGiven, Given};
+use crate::key::{Key, StoredKey};
+use crate::keyed::{Instance, Keyed, Keys, KeysSnapshot, MAX_KEYS, MOST_KEYS, Role, noted};
 use crate::policy::{LivePolicy, LiveSnapshot, Policy, Show};
-use crate::setting::Value;
+use crate::setting::{Kind, Value};
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, Padded};
 use crate::table::policy;
 use crate::time::{NEVER, Nanos, Timer, nanos, now, sleep_until};
@@ -106,6 +108,10 @@ policy! {
         "`max_wait` is longer than 0s: to refuse at once, leave out `queue`";
     /// Which of the calls that wait gets the next free place (default [`Order::Fifo`]).
     order: Order = Order::Fifo;
+    /// How many instances there may be where call sites have a `key`, one for each value, from 1 to
+    /// 1 000 000 (default 10 000).
+    max_keys: u32 = MAX_KEYS,
+        max_keys >= 1 && max_keys <= MOST_KEYS, "`max_keys` is from 1 to 1 000 000 keys";
 }
 
 // ---- State
@@ -147,6 +153,8 @@ struct Hot {
     max_wait_and_order: AtomicU64,
     waited: AtomicU64,
     abandoned: AtomicU64,
+    /// Boxed, so that it fits into this line.
+    role: Box<Role<Bulkhead>>,
     name: &'static str,
 }
 
@@ -500,7 +508,7 @@ impl Bulkhead {
 
     fn report(&self, rejected: Rejected) -> Rejected {
         self.rejected.fetch_add(1, Ordering::Relaxed);
-        emit_rejected(BulkheadPolicy::KIND, rejected);
+        emit_rejected_keyed(BulkheadPolicy::KIND, self.hot.0.role.key(), rejected);
         rejected
     }
 }
@@ -509,6 +517,100 @@ impl LivePolicy for Bulkhead {
     type Policy = BulkheadPolicy;
 
     fn new(name: &'static str, policy: &BulkheadPolicy) -> Self {
+        let max = BulkheadSettings::of(policy).max_keys;
+        Self::new_as(name, policy, Role::base(policy, max))
+    }
+
+    /// Takes over other settings: more places wake calls that wait, fewer take effect as calls
+    /// leave, a shorter queue as it drains, and another `max_wait` for calls that begin to wait. A
+    /// call that waits for more places than there are any more is refused.
+    fn reconfigure(&self, policy: &BulkheadPolicy) {
+        self.configure(policy);
+        if let Some(keys) = self.hot.0.role.keys() {
+            keys.configure(policy, BulkheadSettings::of(policy).max_keys);
+        }
+    }
+
+    fn snapshot(&self) -> LiveSnapshot {
+        LiveSnapshot::Bulkhead(self.look_with_keys())
+    }
+}
+
+impl Bulkhead {
+    fn look(&self) -> BulkheadSnapshot {
+        let line = self.line.lock();
+        let (state, limits) = (self.state(), self.limits());
+        let admitted = line.admitted.wrapping_add(state.admitted());
+        drop(line);
+        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        BulkheadSnapshot {
+            limit: Some(count(limits.limit())).filter(|limit| *limit != 0),
+            inside: count(state.inside()),
+            queue: count(limits.queue()),
+            waiting: count(state.waiting()),
+            admitted,
+            rejected: self.rejected.load(Ordering::Relaxed),
+            waited: self.hot.0.waited.load(Ordering::Relaxed),
+            abandoned: self.hot.0.abandoned.load(Ordering::Relaxed),
+            keys: None,
+        }
+    }
+
+    /// The same with what its instances have counted.
+    fn look_with_keys(&self) -> BulkheadSnapshot {
+        let mut snapshot = self.look();
+        if let Some((keys, counts)) = self.hot.0.role.keys().and_then(Keys::snapshot) {
+            snapshot.keys = Some(keys);
+            snapshot.admitted += counts.admitted;
+            snapshot.rejected += counts.rejected;
+            snapshot.waited += counts.waited;
+            snapshot.abandoned += counts.abandoned;
+        }
+        snapshot
+    }
+
+    /// The instance for `key`: a bulkhead of its own, with the same settings, for one tenant or one
+    /// host. While nothing limits the calls it is this one itself.
+    ///
+    /// There are at most [`max_keys`](BulkheadPolicy::max_keys) instances. One in which nobody is, and
+    /// for which nobody waits, gives its place to another key; where there is none, further keys share
+    /// one. Nothing is allocated for a key that has an instance.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use resilient_core::{Bulkhead, BulkheadPolicy, Frame, LivePolicy};
+    ///
+    /// let bulkhead = Bulkhead::new("reports", &BulkheadPolicy::new().limit(1));
+    /// let (frame, acme) = (Frame::new(), bulkhead.keyed("acme"));
+    /// let permit = acme.admit(&frame).await.expect("the only place of acme is free");
+    /// assert!(acme.admit(&frame).await.is_err());
+    /// assert!(bulkhead.keyed("umbra").admit(&frame).await.is_ok(), "another tenant");
+    /// # drop(permit);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where [`Key::write`] does; nothing has happened then.
+    #[inline]
+    pub fn keyed(&self, key: &(impl Key + ?Sized)) -> Keyed<'_, Self> {
+        if self.limits().limit() == 0 {
+            return Keyed::base(self);
+        }
+        self.hot.0.role.keyed(self, self.name(), key)
+    }
+
+    /// The instance for `key`, to be looked at; `None` if there is none now.
+    pub fn with_key(&self, key: &(impl Key + ?Sized)) -> Option<Keyed<'_, Self>> {
+        self.hot.0.role.with_key(self, key)
+    }
+
+    /// What can be seen of the instances, by their keys, the overflow among them.
+    pub fn key_snapshots(&self) -> Vec<(StoredKey, BulkheadSnapshot)> {
+        self.hot.0.role.each(Self::look)
+    }
+
+    fn new_as(name: &'static str, policy: &BulkheadPolicy, role: Role<Self>) -> Self {
         let settings = BulkheadSettings::of(policy);
         Self {
             hot: Padded(Hot {
@@ -517,18 +619,36 @@ impl LivePolicy for Bulkhead {
                 max_wait_and_order: AtomicU64::new(packed(&settings)),
                 waited: AtomicU64::new(0),
                 abandoned: AtomicU64::new(0),
+                role: Box::new(role),
                 name,
             }),
             rejected: AtomicU64::new(0),
             line: Mutex::new(Line::new()),
         }
     }
+}
 
-    /// Takes over other settings: more places wake calls that wait, fewer take effect as calls
-    /// leave, a shorter queue as it drains, and another `max_wait` for calls that begin to wait. A
-    /// call that waits for more places than there are any more is refused.
-    fn reconfigure(&self, policy: &BulkheadPolicy) {
-        let settings = BulkheadSettings::of(policy);
+/// What a bulkhead counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BulkheadCounts {
+    admitted: u64,
+    rejected: u64,
+    waited: u64,
+    abandoned: u64,
+}
+
+impl Instance for Bulkhead {
+    type Written = BulkheadPolicy;
+    type Counts = BulkheadCounts;
+
+    const KIND: Kind = <BulkheadPolicy as Policy>::KIND;
+
+    fn instance(name: &'static str, written: &BulkheadPolicy, key: StoredKey) -> Self {
+        Self::new_as(name, written, Role::Instance(key))
+    }
+
+    fn configure(&self, written: &BulkheadPolicy) {
+        let settings = BulkheadSettings::of(written);
         let mut line = self.line.lock();
         self.hot
             .0
@@ -554,28 +674,22 @@ impl LivePolicy for Bulkhead {
         self.hand_on();
     }
 
-    fn snapshot(&self) -> LiveSnapshot {
-        LiveSnapshot::Bulkhead(self.look())
+    fn is_fresh(&self, _: Nanos) -> bool {
+        let state = self.state();
+        state.inside() == 0 && state.waiting() == 0
     }
-}
 
-impl Bulkhead {
-    fn look(&self) -> BulkheadSnapshot {
-        let line = self.line.lock();
+    fn is_refusing(&self, _: Nanos) -> bool {
         let (state, limits) = (self.state(), self.limits());
-        let admitted = line.admitted.wrapping_add(state.admitted());
-        drop(line);
-        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        BulkheadSnapshot {
-            limit: Some(count(limits.limit())).filter(|limit| *limit != 0),
-            inside: count(state.inside()),
-            queue: count(limits.queue()),
-            waiting: count(state.waiting()),
-            admitted,
-            rejected: self.rejected.load(Ordering::Relaxed),
-            waited: self.hot.0.waited.load(Ordering::Relaxed),
-            abandoned: self.hot.0.abandoned.load(Ordering::Relaxed),
-        }
+        limits.limit() != 0 && state.inside() >= limits.limit()
+    }
+
+    fn count(&self, sum: &mut BulkheadCounts) {
+        let seen = self.look();
+        sum.admitted += seen.admitted;
+        sum.rejected += seen.rejected;
+        sum.waited += seen.waited;
+        sum.abandoned += seen.abandoned;
     }
 }
 
@@ -719,6 +833,9 @@ pub struct BulkheadSnapshot {
     pub waited: u64,
     /// Calls that were dropped while they waited.
     pub abandoned: u64,
+    /// What can be seen of its instances together, whose calls are counted above, while the rest is its
+    /// own; `None` if no call has come with a key.
+    pub keys: Option<KeysSnapshot>,
 }
 
 impl Show for BulkheadSnapshot {
@@ -730,10 +847,11 @@ impl Show for BulkheadSnapshot {
     }
 
     fn note(&self) -> String {
-        match (self.waiting, self.queue) {
+        let waiting = match (self.waiting, self.queue) {
             (0, 0) => String::new(),
             (waiting, queue) => format!("{waiting} of {queue} waiting"),
-        }
+        };
+        noted(waiting, self.keys)
     }
 
     fn counts(&self) -> Vec<(&'static str, Option<u64>)> {

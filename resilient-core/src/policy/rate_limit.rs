@@ -6,7 +6,9 @@
 //! run in order to fill the bucket. The leaky bucket is the same with nothing to save up. Windows
 //! are counted, or remembered call by call, under a lock.
 
+mod instances;
 mod settings;
+mod snapshot;
 mod state;
 
 pub use self::settings::{Algorithm, RateLimitPolicy};
@@ -14,8 +16,9 @@ use self::settings::{RateLimitSettings, burst_of};
 use self::state::{CHANGING, FULL, LONGEST_WAIT, Pace, State, Window};
 use crate::deadline::current_deadline;
 use crate::error::Rejected;
-use crate::event::emit_rejected;
-use crate::policy::{LivePolicy, LiveSnapshot, Policy, Show};
+use crate::event::emit_rejected_keyed;
+use crate::keyed::Role;
+use crate::policy::{LivePolicy, LiveSnapshot, Policy};
 use crate::setting::Rate;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Padded, Tally};
 use crate::time::{CAN_PAUSE, Nanos, Timer, nanos, now, sleep_until, start};
@@ -61,6 +64,7 @@ pub struct RateLimiter {
     waited: AtomicU64,
     abandoned: AtomicU64,
     configured: Mutex<Configured>,
+    role: Role<Self>,
 }
 
 /// What every call reads, and the one word that it writes.
@@ -423,7 +427,7 @@ impl RateLimiter {
     #[inline(never)]
     fn refuse(&self, rejected: Rejected) -> Rejected {
         self.rejected.fetch_add(1, Ordering::Relaxed);
-        emit_rejected(RateLimitPolicy::KIND, rejected);
+        emit_rejected_keyed(RateLimitPolicy::KIND, self.role.key(), rejected);
         rejected
     }
 
@@ -473,6 +477,7 @@ impl RateLimiter {
             rejected: self.rejected.load(Ordering::Relaxed),
             waited: self.waited.load(Ordering::Relaxed),
             abandoned: self.abandoned.load(Ordering::Relaxed),
+            keys: None,
         }
     }
 }
@@ -505,6 +510,37 @@ impl LivePolicy for RateLimiter {
 
     /// A rate limit of which nothing is taken.
     fn new(name: &'static str, policy: &RateLimitPolicy) -> Self {
+        let max = RateLimitSettings::of(policy).max_keys;
+        Self::new_as(name, policy, Role::base(policy, max))
+    }
+
+    /// Takes over other settings: a full bucket stays full, an empty one empty, and one in between
+    /// keeps its share. A window keeps the calls it has seen. From one algorithm to another the
+    /// share that is taken stays taken. Calls that wait keep the turns they were promised, and who
+    /// comes later comes behind them.
+    fn reconfigure(&self, policy: &RateLimitPolicy) {
+        self.take_over(policy);
+        if let Some(keys) = self.role.keys() {
+            keys.configure(policy, RateLimitSettings::of(policy).max_keys);
+        }
+    }
+
+    fn snapshot(&self) -> LiveSnapshot {
+        LiveSnapshot::RateLimiter(self.look_with_keys())
+    }
+}
+
+impl fmt::Debug for RateLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimiter")
+            .field("name", &self.name)
+            .field("now", &self.look())
+            .finish_non_exhaustive()
+    }
+}
+
+impl RateLimiter {
+    fn new_as(name: &'static str, policy: &RateLimitPolicy, role: Role<Self>) -> Self {
         start();
         let (written, max_wait) = read(policy);
         let means = written.map(|written| Means::of(written, now()));
@@ -527,7 +563,10 @@ impl LivePolicy for RateLimiter {
                 spaced: AtomicBool::new(pace.spaced),
                 max_wait: AtomicU64::new(max_wait),
             }),
-            admitted: Tally::default(),
+            admitted: match role {
+                Role::Base(_) => Tally::default(),
+                Role::Instance(_) => Tally::lone(),
+            },
             name,
             rejected: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
@@ -539,14 +578,11 @@ impl LivePolicy for RateLimiter {
                 furthest: max_wait,
                 generation: 0,
             }),
+            role,
         }
     }
 
-    /// Takes over other settings: a full bucket stays full, an empty one empty, and one in between
-    /// keeps its share. A window keeps the calls it has seen. From one algorithm to another the
-    /// share that is taken stays taken. Calls that wait keep the turns they were promised, and who
-    /// comes later comes behind them.
-    fn reconfigure(&self, policy: &RateLimitPolicy) {
+    fn take_over(&self, policy: &RateLimitPolicy) {
         let (written, max_wait) = read(policy);
         let hot = &self.hot.0;
         let mut configured = self.configured.lock();
@@ -611,19 +647,6 @@ impl LivePolicy for RateLimiter {
         hot.bucket.store(pace.bucket, Ordering::Release);
         hot.spaced.store(pace.spaced, Ordering::Release);
         hot.state.store(next.0, Ordering::Release);
-    }
-
-    fn snapshot(&self) -> LiveSnapshot {
-        LiveSnapshot::RateLimiter(self.look())
-    }
-}
-
-impl fmt::Debug for RateLimiter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RateLimiter")
-            .field("name", &self.name)
-            .field("now", &self.look())
-            .finish_non_exhaustive()
     }
 }
 
@@ -720,60 +743,7 @@ impl fmt::Debug for RateLimitAdmission<'_> {
 
 // ---- Snapshot
 
-/// What can be seen of a rate limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct RateLimiterSnapshot {
-    /// How many calls may begin in how much time; `None` if all are let through, uncounted.
-    pub rate: Option<Rate>,
-    /// How many calls may begin at once; `None` if all are let through.
-    pub burst: Option<u32>,
-    /// How the limit reckons; `None` if all are let through.
-    pub algorithm: Option<Algorithm>,
-    /// How many calls would be admitted now; `None` if all are let through.
-    pub available: Option<u32>,
-    /// How many calls wait for their turn now.
-    pub waiting: u64,
-    /// Calls that were admitted, at once or after waiting.
-    pub admitted: u64,
-    /// Calls that were refused. None of them waited.
-    pub rejected: u64,
-    /// Calls that had to wait, whatever became of them.
-    pub waited: u64,
-    /// Calls that were dropped while they waited.
-    pub abandoned: u64,
-}
-
-impl Show for RateLimiterSnapshot {
-    fn state(&self) -> String {
-        match (self.available, self.burst) {
-            (Some(available), Some(burst)) => format!("{available} of {burst}"),
-            _ => "unlimited".to_owned(),
-        }
-    }
-
-    fn note(&self) -> String {
-        let rate = match (self.rate, self.algorithm) {
-            (Some(rate), None | Some(Algorithm::TokenBucket)) => rate.to_string(),
-            (Some(rate), Some(algorithm)) => format!("{rate} by {algorithm}"),
-            (None, _) => String::new(),
-        };
-        match self.waiting {
-            0 => rate,
-            waiting => format!("{rate}, {waiting} waiting"),
-        }
-    }
-
-    fn counts(&self) -> Vec<(&'static str, Option<u64>)> {
-        vec![
-            ("admitted", Some(self.admitted)),
-            ("rejected", Some(self.rejected)),
-            ("waited", Some(self.waited)),
-            ("abandoned", Some(self.abandoned)),
-        ]
-    }
-}
+pub use self::snapshot::RateLimiterSnapshot;
 
 // ---- Tests
 

@@ -126,6 +126,21 @@ async fn store(batch: Vec<Row>) -> Result<(), Error> {
 }
 
 #[test]
+fn a_key_is_asked_for_its_instance_before_each_entry() {
+    compare(
+        "keyed",
+        r#"
+#[circuit_breaker("partner", key = partner.id, max_keys = 500)]
+#[rate_limit(100/s, key = (partner.id, region.name()))]
+#[bulkhead(20, key = partner, cost = 2)]
+async fn send(partner: &Partner, region: Region) -> Result<(), Error> {
+    post(partner, region).await
+}
+"#,
+    );
+}
+
+#[test]
 fn what_is_lent_mutably_is_a_parameter_of_the_body() {
     compare(
         "lent_mutably",

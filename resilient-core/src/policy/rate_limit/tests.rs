@@ -2,6 +2,7 @@ use super::settings::{MOST_BURST, MOST_REMEMBERED, MOST_SECONDS, one_at_a_time};
 use super::state::LONGEST_BUCKET;
 use super::*;
 use crate::deadline::Deadline;
+use crate::policy::Show;
 use crate::setting::Value;
 use crate::time::NEVER;
 use proptest::prelude::*;
