@@ -68,6 +68,7 @@
 //! # Features
 //!
 //! - `serde` (off): snapshots, events and settings implement `serde::Serialize`.
+//! - `uuid` (off): `uuid::Uuid` is a [`Key`].
 //!
 //! It needs tokio, for its timers. Where tokio's feature `test-util` is on, paused time moves every
 //! timeout, delay and open breaker.

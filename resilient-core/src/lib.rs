@@ -13,6 +13,7 @@ mod event;
 mod expansion;
 mod frame;
 mod inspect;
+mod key;
 mod ladder;
 mod outcome;
 mod policy;
@@ -36,6 +37,7 @@ pub use inspect::{
     CallSiteSnapshot, Explanation, Finding, LayerExplanation, LayerSnapshot, PolicySnapshot,
     Snapshot,
 };
+pub use key::{Integer, Key, KeyWriter, StoredKey};
 pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predicate, Verdict};
 pub use policy::{
     Algorithm, Attempt, AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadAdmission,

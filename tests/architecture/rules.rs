@@ -10,7 +10,7 @@ use std::ops::Range;
 /// in this list, and nothing of its own row.
 const LAYERS: &[&[&str]] = &[
     &["sync", "time"],
-    &["deadline", "setting"],
+    &["deadline", "setting", "key"],
     &["table"],
     &["window", "backoff", "budget"],
     &["error"],
