@@ -70,6 +70,11 @@ pub enum What {
     FellBack,
     /// A fallback failed too.
     FallbackFailed,
+    /// A fallback answered a call that failed with the last good answer of its key.
+    AnsweredStale {
+        /// How old that answer is.
+        age: Duration,
+    },
     /// Settings of a policy were changed while the program runs.
     Reconfigured {
         /// The settings that changed, as `key = value`.
@@ -90,6 +95,7 @@ impl What {
             Self::GaveUp { .. } => "gave_up",
             Self::FellBack => "fell_back",
             Self::FallbackFailed => "fallback_failed",
+            Self::AnsweredStale { .. } => "answered_stale",
             Self::Reconfigured { .. } => "reconfigured",
             Self::Undefined => "undefined",
         }
@@ -153,6 +159,9 @@ fn trace(kind: Kind, policy: &'static str, what: &What) {
         }
         What::FellBack | What::FallbackFailed => {
             tracing::debug!(target: "resilient", kind, policy, event);
+        }
+        What::AnsweredStale { age } => {
+            tracing::debug!(target: "resilient", kind, policy, event, ?age);
         }
         What::Reconfigured { changes } => {
             tracing::info!(target: "resilient", kind, policy, event, ?changes);
