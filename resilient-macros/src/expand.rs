@@ -9,7 +9,7 @@ use crate::stack::{Returns, Stack};
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Lifetime, Result, Signature};
+use syn::{Expr, Lifetime, Result, Signature};
 
 /// The module in which everything is that an expansion names.
 pub(crate) fn private(path: Option<&syn::Path>) -> TokenStream {
@@ -80,6 +80,18 @@ pub(crate) fn expand(
     ))
 }
 
+/// A reference to what a key is, or to each part of a tuple, so that the key moves nothing.
+fn lent(key: &Expr, site: Span) -> TokenStream {
+    let span = key.span().resolved_at(site);
+    match key {
+        Expr::Tuple(tuple) if !tuple.elems.is_empty() => {
+            let parts = tuple.elems.iter().map(|part| lent(part, site));
+            quote_spanned!(span=> &(#(#parts,)*))
+        }
+        key => quote_spanned!(span=> &#key),
+    }
+}
+
 struct Expansion<'a> {
     layers: &'a [Layer],
     stack: &'a Stack,
@@ -93,6 +105,11 @@ impl Expansion<'_> {
     fn binding(&self, index: usize) -> Ident {
         let name = self.layers[index].attribute.name.to_uppercase();
         Ident::new(&format!("__RESILIENT_{index}_{name}"), self.site)
+    }
+
+    /// The static in which the fallback at `index` keeps good answers.
+    fn answers(&self, index: usize) -> Ident {
+        Ident::new(&format!("__RESILIENT_{index}_ANSWERS"), self.site)
     }
 
     /// The live policy of the layer at `index`.
@@ -120,9 +137,16 @@ impl Expansion<'_> {
             let in_pipeline = layer
                 .in_pipeline
                 .then(|| quote_spanned!(self.site=> .in_pipeline()));
+            let answers = layer.is_stale().then(|| {
+                let answers = self.answers(index);
+                quote_spanned!(self.site=>
+                    static #answers: #private::StaleAnswers = #private::StaleAnswers::new();
+                )
+            });
             quote_spanned!(self.site=>
                 static #binding: #private::Binding<#private::#policy> =
                     #private::Binding::new(#value, #name) #per_call #in_pipeline;
+                #answers
             )
         });
         each.collect()
@@ -160,10 +184,12 @@ impl Expansion<'_> {
             let frame = local("frame");
             quote_spanned!(self.site=> let #frame = #private::Frame::new();)
         });
+        // Before the body's closure, which may take arguments away.
+        let keys = self.stale_keys();
         let definition = self.body.definition();
         if matches!(self.stack.returns, Returns::Value | Returns::Either) {
             let answered = self.last_word();
-            return quote_spanned!(self.site=> #frame #definition #answered);
+            return quote_spanned!(self.site=> #frame #keys #definition #answered);
         }
         let nest = self.nest(0);
         let (returns, span) = (self.body.returns(), self.body.returns_span());
@@ -178,10 +204,16 @@ impl Expansion<'_> {
             }
             None => quote_spanned!(span=> #at_returns::finish_unrejected::<#returns>(#ended)),
         };
+        let tell = self.tells_origin().then(|| {
+            let origin = local("origin");
+            quote_spanned!(self.site=> #origin.tell(#outcome.is_ok());)
+        });
         quote_spanned!(self.site=>
             #frame
+            #keys
             #definition
             let #outcome = #nest;
+            #tell
             #finish
         )
     }
@@ -214,6 +246,7 @@ impl Expansion<'_> {
             }
             "bulkhead" => self.bulkhead(index),
             "rate_limit" => self.rate_limit(index),
+            _ if layer.is_stale() => self.last_good(index),
             _ => self.fallback(index),
         }
     }
@@ -221,7 +254,71 @@ impl Expansion<'_> {
     /// One run of the body, as an expression of the outcome.
     fn heart(&self) -> TokenStream {
         let run = self.framed(&self.body.run(!self.code_mentions_arguments()));
-        self.split(&run)
+        let split = self.split(&run);
+        if !self.tells_origin() {
+            return split;
+        }
+        let (outcome, origin) = (local("outcome"), local("origin"));
+        quote_spanned!(self.site=> {
+            let #outcome = #split;
+            #origin.body();
+            #outcome
+        })
+    }
+
+    /// Whether it matters who has answered: the body, a fallback, or an earlier call.
+    fn tells_origin(&self) -> bool {
+        self.layers.iter().any(Layer::is_stale)
+    }
+
+    /// The keys of this call, of those layers that keep good answers.
+    fn stale_keys(&self) -> Option<TokenStream> {
+        if !self.tells_origin() {
+            return None;
+        }
+        let (private, origin) = (self.private, local("origin"));
+        let layers = self.layers.iter().enumerate();
+        let keys = layers.filter(|(_, layer)| layer.is_stale()).filter_map(|(index, layer)| {
+            let (name, live) = (local(&format!("stale_key_{index}")), self.live(index));
+            let expression = layer.key.as_ref()?;
+            let span = expression.span().resolved_at(self.site);
+            let (at_key, key) = (at(span, private), lent(expression, self.site));
+            let key = quote_spanned!(span=> #at_key::StaleKey::of(&|| (), #key));
+            Some(quote_spanned!(self.site=> let #name = #live.stale_key(|| #key);))
+        });
+        let keys: TokenStream = keys.collect();
+        Some(quote_spanned!(self.site=>
+            let #origin = #private::Origin::new();
+            #keys
+        ))
+    }
+
+    /// Says that a fallback has answered, where that matters.
+    fn from_fallback(&self) -> Option<TokenStream> {
+        let origin = local("origin");
+        self.tells_origin()
+            .then(|| quote_spanned!(self.site=> #origin.fallback();))
+    }
+
+    /// A fallback that answers with the last good answer.
+    fn last_good(&self, index: usize) -> TokenStream {
+        let (layer, outcome, answer) = (&self.layers[index], local("outcome"), local("answer"));
+        let verdict = self.verdict(layer, &outcome.to_token_stream());
+        let inner = self.nest(index + 1);
+        // The compiler blames the call for what is wrong with the type of the answer.
+        let span = self.body.returns_span();
+        let live = at(span, &self.live(index));
+        let (answers, key) = (self.answers(index), local(&format!("stale_key_{index}")));
+        let origin = local("origin");
+        let mark = match &layer.mark {
+            Some(mark) => mark.to_token_stream(),
+            None => quote_spanned!(self.site=> |#answer| #answer),
+        };
+        let last_good = quote_spanned!(span=> #live.last_good);
+        quote_spanned!(self.site=> {
+            let #outcome = #inner;
+            #last_good(&#answers, #key, &#origin, #outcome, |#outcome| #verdict, #mark)
+        })
     }
 
     fn split(&self, future: &TokenStream) -> TokenStream {
@@ -259,6 +356,7 @@ impl Expansion<'_> {
             predicates
                 .map(|(_, test)| test)
                 .chain(&layer.before)
+                .chain(&layer.mark)
                 .any(|test| self.body.mentions_arguments(test.to_token_stream()))
         })
     }
@@ -480,12 +578,14 @@ impl Expansion<'_> {
         let (outcome, failure, answer) = (local("outcome"), local("failure"), local("answer"));
         let (outcome_of, ruling) = self.ruling(index);
         let split = self.split(&self.framed(&self.body.answer(index, &failure)));
+        let from_fallback = self.from_fallback();
         quote_spanned!(self.site=> {
             #outcome_of
             match #ruling {
                 #private::Ruling::Keep(#outcome) => #outcome,
                 #private::Ruling::Replace(#failure) => {
                     let #answer = #split;
+                    #from_fallback
                     #live.settle(#answer.is_ok());
                     #answer
                 }
@@ -500,6 +600,18 @@ impl Expansion<'_> {
         let (value, failure, answer) = (local("value"), local("failure"), local("answer"));
         let (outcome_of, ruling) = self.ruling(0);
         let answered = self.framed(&self.body.answer(0, &failure));
+        let (from_fallback, tells) = (self.from_fallback(), self.tells_origin());
+        let told = |word: TokenStream, answered: &TokenStream| {
+            if !tells {
+                return word;
+            }
+            let origin = local("origin");
+            quote_spanned!(self.site=> {
+                let #answer = { #word };
+                #origin.tell(#answered);
+                #answer
+            })
+        };
         if self.stack.returns == Returns::Either {
             let (shape, span) = (self.body.shape(), self.body.returns_span());
             let kept = if Stack::rejects(self.layers) {
@@ -507,29 +619,33 @@ impl Expansion<'_> {
             } else {
                 quote_spanned!(span=> #shape.kept_unrejected)
             };
-            return quote_spanned!(self.site=>
+            let word = quote_spanned!(self.site=>
                 #outcome_of
                 match #kept(#ruling) {
                     #private::Ok(#value) => #value,
                     #private::Err(#failure) => {
                         let #answer = #answered.await;
+                        #from_fallback
                         #live.settle(#shape.is_answered(&#answer));
                         #answer
                     }
                 }
             );
+            return told(word, &quote_spanned!(self.site=> #shape.is_answered(&#answer)));
         }
-        quote_spanned!(self.site=>
+        let word = quote_spanned!(self.site=>
             #outcome_of
             match #ruling {
                 #private::Ruling::Keep(#private::Ok(#value)) => #value,
                 #private::Ruling::Keep(#private::Err(#failure))
                 | #private::Ruling::Replace(#failure) => {
                     let #answer = #answered.await;
+                    #from_fallback
                     #live.settle(true);
                     #answer
                 }
             }
-        )
+        );
+        told(word, &quote_spanned!(self.site=> true))
     }
 }
