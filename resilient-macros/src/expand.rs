@@ -309,6 +309,13 @@ impl Expansion<'_> {
         let span = self.body.returns_span();
         let live = at(span, &self.live(index));
         let (answers, key) = (self.answers(index), local(&format!("stale_key_{index}")));
+        let is_tried_again = self.layers[..index].iter().any(|outer| outer.is("retry"));
+        let key = if is_tried_again {
+            let private = self.private;
+            quote_spanned!(self.site=> #private::core::clone::Clone::clone(&#key))
+        } else {
+            key.into_token_stream()
+        };
         let origin = local("origin");
         let mark = match &layer.mark {
             Some(mark) => mark.to_token_stream(),
