@@ -63,6 +63,7 @@
 //!   mistake ([`Registry::validate`]).
 //! - [`policy()`]: settings in code.
 //! - [`deadline()`], [`time_left()`], [`with_deadline()`] and [`inherit()`]: the time that is left.
+//! - [`answered_stale()`]: whether the last answer was an old one.
 //! - [`Frame`] and [`Judge`]: a stack by hand, without attributes.
 //!
 //! # Features

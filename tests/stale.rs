@@ -54,7 +54,10 @@ mod ages {
         assert_eq!(price("sofa", Err(Error::Down)).await, Err(Error::Down));
         assert_eq!(answered_stale(), None, "an error is not stale");
         advance(Duration::from_nanos(1)).await;
-        assert_eq!(price("lamp", Err(Error::Unknown)).await, Err(Error::Unknown));
+        assert_eq!(
+            price("lamp", Err(Error::Unknown)).await,
+            Err(Error::Unknown)
+        );
         assert_eq!(price("lamp", Ok(3)).await, Ok(3));
         assert_eq!(price("lamp", Err(Error::Down)).await, Ok(3));
         assert_eq!(answered_stale(), Some(Duration::ZERO));
@@ -207,7 +210,10 @@ mod predicates {
     async fn what_when_and_when_rejected_let_pass_is_not_answered() {
         assert_eq!(price(Some(Ok(1))).await, Ok(1));
         assert_eq!(price(Some(Err(Error::Unknown))).await, Err(Error::Unknown));
-        assert!(matches!(price(None).await, Err(Error::Rejected(Rejected::TimedOut(_)))));
+        assert!(matches!(
+            price(None).await,
+            Err(Error::Rejected(Rejected::TimedOut(_)))
+        ));
         assert_eq!(price(Some(Err(Error::Down))).await, Ok(1));
     }
 
@@ -293,7 +299,11 @@ mod keys {
 
     #[fallback(stale = 10m, key = "all")]
     async fn of_source<S: Source>(fails: bool) -> Answer {
-        if fails { Err(Error::Down) } else { Ok(S::PRICE) }
+        if fails {
+            Err(Error::Down)
+        } else {
+            Ok(S::PRICE)
+        }
     }
 
     #[fallback(stale = 10m, key = "all")]
@@ -356,7 +366,11 @@ mod life {
         assert_eq!(price(5, Ok(5)).await, Ok(5));
         assert_eq!(price(3, Err(Error::Down)).await, Err(Error::Down));
         assert_eq!(price(4, Err(Error::Down)).await, Ok(4));
-        assert_eq!(counts("stale.live").missed, 2, "switched off it counts nothing");
+        assert_eq!(
+            counts("stale.live").missed,
+            2,
+            "switched off it counts nothing"
+        );
     }
 
     #[fallback("stale.reference", key = "all")]
@@ -369,7 +383,10 @@ mod life {
         assert_eq!(reference(Ok(1)).await, Ok(1));
         assert_eq!(reference(Err(Error::Down)).await, Err(Error::Down));
         let prices = FallbackPolicy::new().stale(MINUTE);
-        policy("stale.reference").fallback(prices).register().expect("the first one");
+        policy("stale.reference")
+            .fallback(prices)
+            .register()
+            .expect("the first one");
         assert_eq!(reference(Ok(1)).await, Ok(1));
         assert_eq!(reference(Err(Error::Down)).await, Ok(1));
     }
@@ -387,7 +404,10 @@ mod life {
     async fn switched_off_it_does_not_ask_for_the_key() {
         let keys = AtomicU32::new(0);
         assert_eq!(switched_off(&keys, Ok(1)).await, Ok(1));
-        assert_eq!(switched_off(&keys, Err(Error::Down)).await, Err(Error::Down));
+        assert_eq!(
+            switched_off(&keys, Err(Error::Down)).await,
+            Err(Error::Down)
+        );
         assert_eq!(keys.into_inner(), 0);
     }
 
@@ -410,10 +430,22 @@ mod life {
 
     #[tokio::test(start_paused = true)]
     async fn an_old_answer_is_marked_and_the_kept_one_is_not() {
-        assert_eq!(marked(Ok(1)).await, Ok(Marked { price: 1, old: false }));
+        assert_eq!(
+            marked(Ok(1)).await,
+            Ok(Marked {
+                price: 1,
+                old: false
+            })
+        );
         for _ in 0..2 {
             let answer = marked(Err(Error::Down)).await;
-            assert_eq!(answer, Ok(Marked { price: 1, old: true }));
+            assert_eq!(
+                answer,
+                Ok(Marked {
+                    price: 1,
+                    old: true
+                })
+            );
         }
     }
 }
@@ -429,7 +461,9 @@ mod user_code {
     }
 
     fn panic_if_told(panics: &AtomicU32) {
-        let left = panics.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        let left = panics.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
+            left.checked_sub(1)
+        });
         assert!(left.is_err(), "as it was told");
     }
 
@@ -452,7 +486,11 @@ mod user_code {
 
     impl Drop for Value {
         fn drop(&mut self) {
-            assert_ne!(self.alive.fetch_sub(1, Ordering::Relaxed), 0, "dropped twice");
+            assert_ne!(
+                self.alive.fetch_sub(1, Ordering::Relaxed),
+                0,
+                "dropped twice"
+            );
         }
     }
 
@@ -466,7 +504,9 @@ mod user_code {
         let (alive, panics) = (Arc::default(), Arc::default());
         for id in 0..10 {
             for _ in 0..2 {
-                values(id, Some(Value::new(&alive, &panics))).await.expect("fresh");
+                values(id, Some(Value::new(&alive, &panics)))
+                    .await
+                    .expect("fresh");
                 values(id, None).await.expect("kept");
             }
         }
@@ -475,7 +515,11 @@ mod user_code {
         assert!(values(9, None).await.is_err());
         let fresh = values(0, Some(Value::new(&alive, &panics))).await;
         drop(fresh);
-        assert_eq!(alive.load(Ordering::Relaxed), 2, "two of the old ones have gone with it");
+        assert_eq!(
+            alive.load(Ordering::Relaxed),
+            2,
+            "two of the old ones have gone with it"
+        );
     }
 
     fn key(panics: &AtomicU32) -> &'static str {
@@ -520,7 +564,10 @@ mod user_code {
         assert!(panics(broken(&once(), &none, value())).await, "the key");
         clone_panics.store(1, Ordering::Relaxed);
         assert!(panics(broken(&none, &none, value())).await, "to keep it");
-        assert!(broken(&none, &none, None).await.is_err(), "nothing was kept");
+        assert!(
+            broken(&none, &none, None).await.is_err(),
+            "nothing was kept"
+        );
 
         assert!(broken(&none, &none, value()).await.is_ok());
         clone_panics.store(1, Ordering::Relaxed);

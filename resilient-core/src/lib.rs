@@ -45,9 +45,9 @@ pub use policy::{
     CircuitBreakerOverride, CircuitBreakerPermit, CircuitBreakerPolicy, CircuitBreakerSnapshot,
     CircuitBreakerState, CircuitBreakerWindow, Delay, Delaying, Fallback, FallbackPolicy,
     FallbackSnapshot, IdempotencyKey, Keep, LivePolicy, LiveSnapshot, Order, Origin, OtherSnapshot,
-    Policy, RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry, RetryCall,
-    RetryPolicy, RetrySnapshot, Ruling, StaleAnswers, StaleKey, TimeInStates, Timed, Timeout,
-    TimeoutPolicy, TimeoutSnapshot, answered_stale,
+    Policy, RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry,
+    RetryCall, RetryPolicy, RetrySnapshot, Ruling, StaleAnswers, StaleKey, TimeInStates, Timed,
+    Timeout, TimeoutPolicy, TimeoutSnapshot, answered_stale,
 };
 pub use registry::{Conflict, PolicyDefinition, RegisterError, Registry, Written, policy};
 pub use setting::{InvalidSetting, Kind, Override, Ramp, Rate, Setting, Share, Source, Value};

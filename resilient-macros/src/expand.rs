@@ -278,14 +278,16 @@ impl Expansion<'_> {
         }
         let (private, origin) = (self.private, local("origin"));
         let layers = self.layers.iter().enumerate();
-        let keys = layers.filter(|(_, layer)| layer.is_stale()).filter_map(|(index, layer)| {
-            let (name, live) = (local(&format!("stale_key_{index}")), self.live(index));
-            let expression = layer.key.as_ref()?;
-            let span = expression.span().resolved_at(self.site);
-            let (at_key, key) = (at(span, private), lent(expression, self.site));
-            let key = quote_spanned!(span=> #at_key::StaleKey::of(&|| (), #key));
-            Some(quote_spanned!(self.site=> let #name = #live.stale_key(|| #key);))
-        });
+        let keys = layers
+            .filter(|(_, layer)| layer.is_stale())
+            .filter_map(|(index, layer)| {
+                let (name, live) = (local(&format!("stale_key_{index}")), self.live(index));
+                let expression = layer.key.as_ref()?;
+                let span = expression.span().resolved_at(self.site);
+                let (at_key, key) = (at(span, private), lent(expression, self.site));
+                let key = quote_spanned!(span=> #at_key::StaleKey::of(&|| (), #key));
+                Some(quote_spanned!(self.site=> let #name = #live.stale_key(|| #key);))
+            });
         let keys: TokenStream = keys.collect();
         Some(quote_spanned!(self.site=>
             let #origin = #private::Origin::new();
@@ -638,7 +640,10 @@ impl Expansion<'_> {
                     }
                 }
             );
-            return told(word, &quote_spanned!(self.site=> #shape.is_answered(&#answer)));
+            return told(
+                word,
+                &quote_spanned!(self.site=> #shape.is_answered(&#answer)),
+            );
         }
         let word = quote_spanned!(self.site=>
             #outcome_of

@@ -192,6 +192,7 @@ fn readable(written: &Written) -> String {
         (" ]", "]"),
         (" :: ", "::"),
         (" . ", "."),
+        ("=(", "= ("),
     ]
     .iter()
     .fold(arguments.join(" "), |text, (from, to)| {

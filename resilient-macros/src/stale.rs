@@ -7,7 +7,8 @@ use syn::{Error, Expr, ExprClosure, Result};
 
 /// What an answer goes through that is given once more.
 pub(crate) fn mark(expression: Expr) -> Result<Expr> {
-    let takes_one = |closure: &ExprClosure| closure.inputs.len() == 1 && closure.asyncness.is_none();
+    let takes_one =
+        |closure: &ExprClosure| closure.inputs.len() == 1 && closure.asyncness.is_none();
     match &expression {
         Expr::Path(_) => Ok(expression),
         Expr::Closure(closure) if takes_one(closure) => Ok(expression),

@@ -369,7 +369,10 @@ mod tests {
     fn a_policy_in_which_nothing_is_written_keeps_no_answers() {
         assert_eq!(FallbackPolicy::KEYS, ["stale", "entries", "enabled"]);
         assert_eq!(FallbackPolicy::new().effective("stale"), None);
-        assert_eq!(FallbackPolicy::new().effective("entries"), Some(1000.into()));
+        assert_eq!(
+            FallbackPolicy::new().effective("entries"),
+            Some(1000.into())
+        );
         let off = FallbackPolicy::new().enabled(false);
         assert_eq!(off.written("enabled"), Some(false.into()));
         assert_eq!(FallbackPolicy::new().written("enabled"), None);

@@ -256,7 +256,10 @@ mod tests {
         answers.store(TypeId::of::<u64>(), key(1), "b", 0, FOR_EVER, 5);
         answers.store(of(), other.clone(), "c", 0, FOR_EVER, 5);
         assert_eq!(answers.get(of(), key(1), 0, 0), Some((&"a", 0)));
-        assert_eq!(answers.get(TypeId::of::<u64>(), key(1), 0, 0), Some((&"b", 0)));
+        assert_eq!(
+            answers.get(TypeId::of::<u64>(), key(1), 0, 0),
+            Some((&"b", 0))
+        );
         assert_eq!(answers.get(of(), other, 0, 0), Some((&"c", 0)));
     }
 
