@@ -296,7 +296,7 @@ impl Expansion<'_> {
     }
 
     /// Says that a fallback has answered, where that matters.
-    fn from_fallback(&self) -> Option<TokenStream> {
+    fn said_by_fallback(&self) -> Option<TokenStream> {
         let origin = local("origin");
         self.tells_origin()
             .then(|| quote_spanned!(self.site=> #origin.fallback();))
@@ -319,14 +319,15 @@ impl Expansion<'_> {
             key.into_token_stream()
         };
         let origin = local("origin");
-        let mark = match &layer.mark {
-            Some(mark) => mark.to_token_stream(),
-            None => quote_spanned!(self.site=> |#answer| #answer),
-        };
+        let mark = layer.mark.as_ref().map_or_else(
+            || quote_spanned!(self.site=> |#answer| #answer),
+            ToTokens::to_token_stream,
+        );
         let last_good = quote_spanned!(span=> #live.last_good);
+        let ended = at(span, &outcome.to_token_stream());
         quote_spanned!(self.site=> {
             let #outcome = #inner;
-            #last_good(&#answers, #key, &#origin, #outcome, |#outcome| #verdict, #mark)
+            #last_good(&#answers, #key, &#origin, #ended, |#outcome| #verdict, #mark)
         })
     }
 
@@ -587,7 +588,7 @@ impl Expansion<'_> {
         let (outcome, failure, answer) = (local("outcome"), local("failure"), local("answer"));
         let (outcome_of, ruling) = self.ruling(index);
         let split = self.split(&self.framed(&self.body.answer(index, &failure)));
-        let from_fallback = self.from_fallback();
+        let from_fallback = self.said_by_fallback();
         quote_spanned!(self.site=> {
             #outcome_of
             match #ruling {
@@ -609,7 +610,7 @@ impl Expansion<'_> {
         let (value, failure, answer) = (local("value"), local("failure"), local("answer"));
         let (outcome_of, ruling) = self.ruling(0);
         let answered = self.framed(&self.body.answer(0, &failure));
-        let (from_fallback, tells) = (self.from_fallback(), self.tells_origin());
+        let (from_fallback, tells) = (self.said_by_fallback(), self.tells_origin());
         let told = |word: TokenStream, answered: &TokenStream| {
             if !tells {
                 return word;

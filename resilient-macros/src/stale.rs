@@ -10,9 +10,10 @@ pub(crate) fn mark(expression: Expr) -> Result<Expr> {
     let takes_one =
         |closure: &ExprClosure| closure.inputs.len() == 1 && closure.asyncness.is_none();
     match &expression {
-        Expr::Path(_) => Ok(expression),
         Expr::Closure(closure) if takes_one(closure) => Ok(expression),
-        Expr::Call(_) | Expr::MethodCall(_) | Expr::Block(_) | Expr::Macro(_) => Ok(expression),
+        Expr::Path(_) | Expr::Call(_) | Expr::MethodCall(_) | Expr::Block(_) | Expr::Macro(_) => {
+            Ok(expression)
+        }
         _ => Err(Error::new_spanned(
             expression,
             "`mark` is a path or a closure that takes the answer and gives it back, not async: \
