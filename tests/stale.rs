@@ -97,7 +97,7 @@ mod told {
 mod body_only {
     use super::*;
 
-    async fn other_shop(_: Answer, other: Answer) -> Answer {
+    fn other_shop(_: Answer, other: Answer) -> Answer {
         other
     }
 
@@ -542,8 +542,7 @@ mod user_code {
     }
 
     async fn panics<F: Future>(call: F) -> bool {
-        let call = AssertUnwindSafe(call);
-        let mut call = Box::pin(async move { call.0.await });
+        let mut call = Box::pin(call);
         std::future::poll_fn(|context| {
             let polled = std::panic::catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context)));
             match polled {
