@@ -93,7 +93,7 @@ impl<V> Answers<V> {
         let mut swept = 0;
         while let Some(oldest) = self.oldest {
             let is_too_old = self.age(oldest, now) > Some(stale);
-            if self.len() <= entries && (!is_too_old || swept == SWEPT) {
+            if self.len() <= entries && (!is_too_old || swept >= SWEPT) {
                 break;
             }
             swept += 1;
