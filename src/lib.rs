@@ -65,6 +65,7 @@
 //! - [`policy()`]: settings in code. [`Registry::reconfigure`] changes them while the program runs,
 //!   [`Configuration`] takes them from outside, [`Registry::disable_all`] switches everything off.
 //! - [`deadline()`], [`time_left()`], [`with_deadline()`] and [`inherit()`]: the time that is left.
+//! - [`answered_stale()`]: whether the last answer was an old one.
 //! - [`Frame`] and [`Judge`]: a stack by hand, without attributes.
 //!
 //! # Features

@@ -77,6 +77,11 @@ pub enum What {
     FellBack,
     /// A fallback failed too.
     FallbackFailed,
+    /// A fallback answered a call that failed with the last good answer of its key.
+    AnsweredStale {
+        /// How old that answer is.
+        age: Duration,
+    },
     /// Settings of a policy were changed while the program runs.
     Reconfigured {
         /// The settings that changed, as `key = value`.
@@ -114,6 +119,7 @@ impl What {
             Self::GaveUp { .. } => "gave_up",
             Self::FellBack => "fell_back",
             Self::FallbackFailed => "fallback_failed",
+            Self::AnsweredStale { .. } => "answered_stale",
             Self::Reconfigured { .. } => "reconfigured",
             Self::Undefined => "undefined",
             #[cfg(feature = "testing")]
@@ -209,6 +215,9 @@ fn trace(kind: Kind, policy: &'static str, key: Option<&StoredKey>, what: &What)
         }
         What::FellBack | What::FallbackFailed => {
             tracing::debug!(target: "resilient", kind, policy, event);
+        }
+        What::AnsweredStale { age } => {
+            tracing::debug!(target: "resilient", kind, policy, event, ?age);
         }
         What::Reconfigured { changes, by } => {
             let by = by.as_ref().map(tracing::field::display);

@@ -62,10 +62,10 @@ pub use policy::{
     BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, CircuitBreaker, CircuitBreakerCounts,
     CircuitBreakerOverride, CircuitBreakerPermit, CircuitBreakerPolicy, CircuitBreakerSnapshot,
     CircuitBreakerState, CircuitBreakerWindow, Delay, Delaying, Fallback, FallbackPolicy,
-    FallbackSnapshot, IdempotencyKey, LivePolicy, LiveSnapshot, Order, OtherSnapshot, Policy,
-    RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry, RetryCall,
-    RetryPolicy, RetrySnapshot, Ruling, TimeInStates, Timed, Timeout, TimeoutPolicy,
-    TimeoutSnapshot,
+    FallbackSnapshot, IdempotencyKey, Keep, LivePolicy, LiveSnapshot, Order, Origin, OtherSnapshot,
+    Policy, RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry,
+    RetryCall, RetryPolicy, RetrySnapshot, Ruling, StaleAnswers, StaleKey, TimeInStates, Timed,
+    Timeout, TimeoutPolicy, TimeoutSnapshot, answered_stale,
 };
 pub use registry::{PolicyDefinition, RegisterError, Registry, policy};
 pub use setting::{

@@ -429,6 +429,11 @@ impl PolicyDefinition {
         self.with(policy)
     }
 
+    /// Defines the fallback of this name: whether it answers, and how old an answer it may give once more.
+    pub fn fallback(self, policy: FallbackPolicy) -> Self {
+        self.with(policy)
+    }
+
     /// Defines a policy of any kind, also one that this crate does not know.
     pub fn with<P: Policy>(mut self, policy: P) -> Self {
         self.parts.push(Box::new(policy));

@@ -52,7 +52,7 @@ async fn send(partner: &Partner, region: Region) -> Result<(), Error> {
         __RESILIENT_0_CIRCUIT_BREAKER,
         "circuit_breaker(\"partner\", key = partner.id, max_keys = 500)"),
         __resilient::Layer::new(& __RESILIENT_1_RATE_LIMIT,
-        "rate_limit(100 / s, key =(partner.id, region.name()))"),
+        "rate_limit(100 / s, key = (partner.id, region.name()))"),
         __resilient::Layer::new(& __RESILIENT_2_BULKHEAD,
         "bulkhead(20, key = partner, cost = 2)")],)
     }
@@ -100,23 +100,32 @@ async fn send(partner: &Partner, region: Region) -> Result<(), Error> {
                         );
                     }
                 };
-                __resilient::split(
-                    __resilient_frame
-                        .run(async move {
-                            #[allow(
-                                clippy::all,
-                                clippy::pedantic,
-                                clippy::nursery,
-                                clippy::restriction,
-                                unreachable_code
-                            )]
-                            if false {
-                                let __resilient_returns: Result<(), Error> = loop {};
-                                return __resilient_returns;
-                            }
-                            { post(partner, region).await }
-                        })
-                        .await,
+                __resilient::run_body(
+                    [
+                        __RESILIENT_0_CIRCUIT_BREAKER,
+                        __RESILIENT_1_RATE_LIMIT,
+                        __RESILIENT_2_BULKHEAD,
+                    ],
+                    [__resilient_frame],
+                    true,
+                    __resilient::split(
+                        __resilient_frame
+                            .run(async move {
+                                #[allow(
+                                    clippy::all,
+                                    clippy::pedantic,
+                                    clippy::nursery,
+                                    clippy::restriction,
+                                    unreachable_code
+                                )]
+                                if false {
+                                    let __resilient_returns: Result<(), Error> = loop {};
+                                    return __resilient_returns;
+                                }
+                                { post(partner, region).await }
+                            })
+                            .await,
+                    ),
                 )
             }
         };

@@ -107,6 +107,11 @@ impl Expansion<'_> {
         Ident::new(&format!("__RESILIENT_{index}_{name}"), self.site)
     }
 
+    /// The static in which the fallback at `index` keeps good answers.
+    fn answers(&self, index: usize) -> Ident {
+        Ident::new(&format!("__RESILIENT_{index}_ANSWERS"), self.site)
+    }
+
     /// The live policy of the layer at `index`.
     fn live(&self, index: usize) -> TokenStream {
         let binding = self.binding(index);
@@ -132,11 +137,18 @@ impl Expansion<'_> {
             let in_pipeline = layer
                 .in_pipeline
                 .then(|| quote_spanned!(self.site=> .in_pipeline()));
-            let keyed = layer.key.as_ref();
+            let keyed = layer.key.as_ref().filter(|_| !layer.is_stale());
             let keyed = keyed.map(|_| quote_spanned!(self.site=> .keyed()));
+            let answers = layer.is_stale().then(|| {
+                let answers = self.answers(index);
+                quote_spanned!(self.site=>
+                    static #answers: #private::StaleAnswers = #private::StaleAnswers::new();
+                )
+            });
             quote_spanned!(self.site=>
                 static #binding: #private::Binding<#private::#policy> =
                     #private::Binding::new(#value, #name) #per_call #in_pipeline #keyed;
+                #answers
             )
         });
         each.collect()
@@ -177,10 +189,12 @@ impl Expansion<'_> {
             let frame = local("frame");
             quote_spanned!(self.site=> let #frame = #private::Frame::new();)
         });
+        // Before the body's closure, which may take arguments away.
+        let keys = self.stale_keys();
         let definition = self.body.definition();
         if matches!(self.stack.returns, Returns::Value | Returns::Either) {
             let answered = self.last_word();
-            return quote_spanned!(self.site=> #frame #definition #answered);
+            return quote_spanned!(self.site=> #frame #keys #definition #answered);
         }
         let nest = self.nest(0);
         let (returns, span) = (self.body.returns(), self.body.returns_span());
@@ -195,10 +209,16 @@ impl Expansion<'_> {
             }
             None => quote_spanned!(span=> #at_returns::finish_unrejected::<#returns>(#ended)),
         };
+        let tell = self.tells_origin().then(|| {
+            let origin = local("origin");
+            quote_spanned!(self.site=> #origin.tell(#outcome.is_ok());)
+        });
         quote_spanned!(self.site=>
             #frame
+            #keys
             #definition
             let #outcome = #nest;
+            #tell
             #finish
         )
     }
@@ -231,6 +251,7 @@ impl Expansion<'_> {
             }
             "bulkhead" => self.bulkhead(index),
             "rate_limit" => self.rate_limit(index),
+            _ if layer.is_stale() => self.last_good(index),
             _ => self.fallback(index),
         }
     }
@@ -239,13 +260,87 @@ impl Expansion<'_> {
     /// tests: therefore it has to know the policies around it, and whether they take a refusal.
     fn heart(&self) -> TokenStream {
         let run = self.framed(&self.body.run(!self.code_mentions_arguments()));
-        let (private, outcome) = (self.private, self.split(&run));
+        let (private, split) = (self.private, self.split(&run));
         let bindings = (0..self.layers.len()).map(|index| self.binding(index));
         let frame = self.needs_frame().then(|| local("frame"));
         let takes_refusals = self.stack.takes_refusals();
-        quote_spanned!(self.site=>
-            #private::run_body!([#(#bindings),*], [#frame], #takes_refusals, #outcome)
-        )
+        let ran = quote_spanned!(self.site=>
+            #private::run_body!([#(#bindings),*], [#frame], #takes_refusals, #split)
+        );
+        if !self.tells_origin() {
+            return ran;
+        }
+        let (outcome, origin) = (local("outcome"), local("origin"));
+        quote_spanned!(self.site=> {
+            let #outcome = #ran;
+            #origin.body();
+            #outcome
+        })
+    }
+
+    /// Whether it matters who has answered: the body, a fallback, or an earlier call.
+    fn tells_origin(&self) -> bool {
+        self.layers.iter().any(Layer::is_stale)
+    }
+
+    /// The keys of this call, of those layers that keep good answers.
+    fn stale_keys(&self) -> Option<TokenStream> {
+        if !self.tells_origin() {
+            return None;
+        }
+        let (private, origin) = (self.private, local("origin"));
+        let layers = self.layers.iter().enumerate();
+        let keys = layers
+            .filter(|(_, layer)| layer.is_stale())
+            .filter_map(|(index, layer)| {
+                let (name, live) = (local(&format!("stale_key_{index}")), self.live(index));
+                let expression = layer.key.as_ref()?;
+                let span = expression.span().resolved_at(self.site);
+                let (at_key, key) = (at(span, private), lent(expression, self.site));
+                let key = quote_spanned!(span=> #at_key::StaleKey::of(&|| (), #key));
+                Some(quote_spanned!(self.site=> let #name = #live.stale_key(|| #key);))
+            });
+        let keys: TokenStream = keys.collect();
+        Some(quote_spanned!(self.site=>
+            let #origin = #private::Origin::new();
+            #keys
+        ))
+    }
+
+    /// Says that a fallback has answered, where that matters.
+    fn said_by_fallback(&self) -> Option<TokenStream> {
+        let origin = local("origin");
+        self.tells_origin()
+            .then(|| quote_spanned!(self.site=> #origin.fallback();))
+    }
+
+    /// A fallback that answers with the last good answer.
+    fn last_good(&self, index: usize) -> TokenStream {
+        let (layer, outcome, answer) = (&self.layers[index], local("outcome"), local("answer"));
+        let verdict = self.verdict(layer, &outcome.to_token_stream());
+        let inner = self.nest(index + 1);
+        // The compiler blames the call for what is wrong with the type of the answer.
+        let span = self.body.returns_span();
+        let live = at(span, &self.live(index));
+        let (answers, key) = (self.answers(index), local(&format!("stale_key_{index}")));
+        let is_tried_again = self.layers[..index].iter().any(|outer| outer.is("retry"));
+        let key = if is_tried_again {
+            let private = self.private;
+            quote_spanned!(self.site=> #private::core::clone::Clone::clone(&#key))
+        } else {
+            key.into_token_stream()
+        };
+        let origin = local("origin");
+        let mark = layer.mark.as_ref().map_or_else(
+            || quote_spanned!(self.site=> |#answer| #answer),
+            ToTokens::to_token_stream,
+        );
+        let last_good = quote_spanned!(span=> #live.last_good);
+        let ended = at(span, &outcome.to_token_stream());
+        quote_spanned!(self.site=> {
+            let #outcome = #inner;
+            #last_good(&#answers, #key, &#origin, #ended, |#outcome| #verdict, #mark)
+        })
     }
 
     fn split(&self, future: &TokenStream) -> TokenStream {
@@ -283,6 +378,7 @@ impl Expansion<'_> {
             predicates
                 .map(|(_, test)| test)
                 .chain(&layer.before)
+                .chain(&layer.mark)
                 .any(|test| self.body.mentions_arguments(test.to_token_stream()))
         })
     }
@@ -541,12 +637,14 @@ impl Expansion<'_> {
         let (outcome, failure, answer) = (local("outcome"), local("failure"), local("answer"));
         let (outcome_of, ruling) = self.ruling(index);
         let split = self.split(&self.framed(&self.body.answer(index, &failure)));
+        let from_fallback = self.said_by_fallback();
         quote_spanned!(self.site=> {
             #outcome_of
             match #ruling {
                 #private::Ruling::Keep(#outcome) => #outcome,
                 #private::Ruling::Replace(#failure) => {
                     let #answer = #split;
+                    #from_fallback
                     #live.settle(#answer.is_ok());
                     #answer
                 }
@@ -561,6 +659,18 @@ impl Expansion<'_> {
         let (value, failure, answer) = (local("value"), local("failure"), local("answer"));
         let (outcome_of, ruling) = self.ruling(0);
         let answered = self.framed(&self.body.answer(0, &failure));
+        let (from_fallback, tells) = (self.said_by_fallback(), self.tells_origin());
+        let told = |word: TokenStream, answered: &TokenStream| {
+            if !tells {
+                return word;
+            }
+            let origin = local("origin");
+            quote_spanned!(self.site=> {
+                let #answer = { #word };
+                #origin.tell(#answered);
+                #answer
+            })
+        };
         if self.stack.returns == Returns::Either {
             let (shape, span) = (self.body.shape(), self.body.returns_span());
             let kept = if Stack::rejects(self.layers) {
@@ -568,29 +678,36 @@ impl Expansion<'_> {
             } else {
                 quote_spanned!(span=> #shape.kept_unrejected)
             };
-            return quote_spanned!(self.site=>
+            let word = quote_spanned!(self.site=>
                 #outcome_of
                 match #kept(#ruling) {
                     #private::Ok(#value) => #value,
                     #private::Err(#failure) => {
                         let #answer = #answered.await;
+                        #from_fallback
                         #live.settle(#shape.is_answered(&#answer));
                         #answer
                     }
                 }
             );
+            return told(
+                word,
+                &quote_spanned!(self.site=> #shape.is_answered(&#answer)),
+            );
         }
-        quote_spanned!(self.site=>
+        let word = quote_spanned!(self.site=>
             #outcome_of
             match #ruling {
                 #private::Ruling::Keep(#private::Ok(#value)) => #value,
                 #private::Ruling::Keep(#private::Err(#failure))
                 | #private::Ruling::Replace(#failure) => {
                     let #answer = #answered.await;
+                    #from_fallback
                     #live.settle(true);
                     #answer
                 }
             }
-        )
+        );
+        told(word, &quote_spanned!(self.site=> true))
     }
 }

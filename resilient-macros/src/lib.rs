@@ -13,6 +13,7 @@ mod pipeline;
 mod rename;
 mod shared;
 mod stack;
+mod stale;
 mod table;
 
 use proc_macro::TokenStream;

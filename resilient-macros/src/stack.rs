@@ -196,7 +196,7 @@ impl Stack {
                 .iter()
                 .rev()
                 .find(|outer| outer.is("retry") || outer.is("circuit_breaker"));
-            if let (true, Some(outer)) = (layer.always_answers(), outer) {
+            if let (true, Some(outer)) = (layer.hides_failures(), outer) {
                 let outer = if outer.in_pipeline {
                     "pipeline".to_owned()
                 } else {
@@ -208,10 +208,18 @@ impl Stack {
                 };
                 mistakes.add(Error::new(
                     layer.span,
-                    format!(
-                        "this fallback answers every failure, so the {outer} above it never \
-                         sees one: {mend}"
-                    ),
+                    if layer.is_stale() {
+                        format!(
+                            "this fallback hides failures behind old answers, so the {outer} above \
+                             it sees only those without one: move it above, or add `may_fail` if \
+                             that is meant"
+                        )
+                    } else {
+                        format!(
+                            "this fallback answers every failure, so the {outer} above it never \
+                             sees one: {mend}"
+                        )
+                    },
                 ));
             }
         }

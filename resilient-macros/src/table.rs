@@ -227,6 +227,10 @@ pub(crate) static ATTRIBUTES: [Attribute; 6] = [
         keys: &[
             key("enabled", Takes::Flag),
             key("value", Takes::Expression),
+            key("stale", Takes::Duration),
+            key("key", Takes::Expression),
+            key("entries", Takes::Count),
+            key("mark", Takes::Function),
             key("error", Takes::Mark),
             key("when", Takes::Predicate),
             key("when_rejected", Takes::Predicate),

@@ -15,7 +15,10 @@ pub use circuit_breaker::{
     CircuitBreakerPolicy, CircuitBreakerSnapshot, CircuitBreakerState, CircuitBreakerWindow,
     TimeInStates,
 };
-pub use fallback::{Fallback, FallbackPolicy, FallbackSnapshot, Ruling};
+pub use fallback::{
+    Fallback, FallbackPolicy, FallbackSnapshot, Keep, Origin, Ruling, StaleAnswers, StaleKey,
+    answered_stale,
+};
 pub use rate_limit::{
     Algorithm, RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot,
 };

@@ -181,3 +181,18 @@ async fn stock() -> u32 {
 ",
     );
 }
+
+#[test]
+fn the_last_good_answer_is_found_by_a_key_of_before_the_body() {
+    compare(
+        "last_good",
+        r#"
+#[fallback(list_price)]
+#[fallback("prices", stale = 10m, key = (tenant, sku), mark = Price::mark_old)]
+#[timeout(1s)]
+async fn price(tenant: Tenant, sku: Sku) -> Result<Price, PriceError> {
+    ask(tenant, sku).await
+}
+"#,
+    );
+}
