@@ -68,13 +68,13 @@ pub fn watch(
         file: path.display().to_string(),
         error,
     };
-    let (changed, changes) = channel();
+    let (teller, changes) = channel();
     // The watch begins before the first reading, so that no change falls between them.
     let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
         let concerns = event.is_ok_and(|event| !event.kind.is_access());
         if concerns {
             // Fails only when the reader has ended.
-            let _ = changed.send(());
+            let _ = teller.send(());
         }
     })
     .map_err(unwatchable)?;
