@@ -14,6 +14,7 @@ pub use core::option::Option::{None, Some};
 pub use core::result::Result::{self, Err, Ok};
 pub use core::time::Duration;
 pub use inventory;
+pub use std::boxed::Box;
 
 /// What the closure that holds a body and its fallbacks is asked to do.
 ///
@@ -34,6 +35,12 @@ where
     B: Future,
 {
     body
+}
+
+/// The future that the body of a function makes which returns one.
+#[inline(always)]
+pub fn future_of<F: Future>(make: impl FnOnce() -> F) -> F {
+    make()
 }
 
 /// Another copy of the body. What the body only borrows is captured by reference, what it moves by

@@ -20,6 +20,19 @@ pub(crate) fn local(name: &str) -> Ident {
     Ident::new(&format!("__resilient_{name}"), Span::mixed_site())
 }
 
+/// A statement that never runs and returns a value of the declared type: the one way in which a
+/// block keeps all the inference and coercions that a function's body has.
+pub(crate) fn hint(returns: &TokenStream, span: Span) -> TokenStream {
+    let hint = local("returns");
+    quote_spanned!(span=>
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, unreachable_code)]
+        if false {
+            let #hint: #returns = loop {};
+            return #hint;
+        }
+    )
+}
+
 /// How the body is emitted.
 pub(crate) struct Body<'a> {
     stack: &'a Stack,
@@ -96,17 +109,8 @@ impl<'a> Body<'a> {
         self.returns_span.resolved_at(Span::mixed_site())
     }
 
-    /// A statement that never runs and returns a value of the declared type: the one way in which
-    /// a block keeps all the inference and coercions that a function's body has.
     fn hint(&self) -> TokenStream {
-        let (hint, returns) = (local("returns"), &self.returns);
-        quote_spanned!(self.returns_span()=>
-            #[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, unreachable_code)]
-            if false {
-                let #hint: #returns = loop {};
-                return #hint;
-            }
-        )
+        hint(&self.returns, self.returns_span())
     }
 
     fn block(&self, before: &TokenStream) -> TokenStream {

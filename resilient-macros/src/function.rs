@@ -1,6 +1,7 @@
 //! The annotated function, and the carrier: the body that holds a stack while it is collected.
 
 use crate::parse::Written;
+use crate::returned_future::{self, ReturnedFuture};
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream, Parser};
@@ -150,7 +151,12 @@ impl Carrier {
     ///
     /// If another attribute has wrapped a carrier: it stood between two of ours.
     pub(crate) fn of(function: &Function) -> Result<Self> {
-        let tokens: Vec<TokenTree> = function.body.stream().into_iter().collect();
+        let body = function.body.stream();
+        // Of a function that returns a future it stands where the body of the future does.
+        let tokens: Vec<TokenTree> = match returned_future::inside(body.clone()) {
+            Some(inside) if function.signature.asyncness.is_none() => inside.into_iter().collect(),
+            _ => body.into_iter().collect(),
+        };
         if let Some(carrier) = Self::exactly(&tokens) {
             return Ok(carrier);
         }
@@ -224,9 +230,9 @@ impl Carrier {
         )
     }
 
-    /// The original body.
-    pub(crate) fn original(&self) -> TokenStream {
-        self.body.stream()
+    /// The original function as an `async fn`, if it returns a future.
+    pub(crate) fn future(&self) -> Option<ReturnedFuture> {
+        ReturnedFuture::of(&self.signature, &self.body)
     }
 }
 

@@ -11,6 +11,7 @@ mod literal;
 mod parse;
 mod pipeline;
 mod rename;
+mod returned_future;
 mod shared;
 mod stack;
 mod table;

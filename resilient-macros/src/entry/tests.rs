@@ -145,3 +145,56 @@ async fn stock() -> u32 {
 ",
     );
 }
+
+#[test]
+fn a_method_of_async_trait_is_seen_as_it_was_before() {
+    compare(
+        "async_trait",
+        r"
+#[retry(3)]
+fn price<'life0, 'async_trait>(
+    &'life0 self,
+    sku: Sku,
+    count: u32,
+    __arg3: (u32, u32),
+) -> ::core::pin::Pin<Box<
+    dyn ::core::future::Future<Output = Result<Price, PriceError>> + ::core::marker::Send + 'async_trait,
+>>
+where
+    'life0: 'async_trait,
+    Self: 'async_trait,
+{
+    Box::pin(async move {
+        if let ::core::option::Option::Some(__ret) = ::core::option::Option::None::<Result<Price, PriceError>> {
+            #[allow(unreachable_code)]
+            return __ret;
+        }
+        let __self = self;
+        let sku = sku;
+        let mut count = count;
+        let (first, second) = { let __arg3 = __arg3; __arg3 };
+        let __ret: Result<Price, PriceError> = {
+            count += first + second;
+            __self.ask(&sku, count).await
+        };
+        #[allow(unreachable_code)]
+        __ret
+    })
+}
+",
+    );
+}
+
+#[test]
+fn a_body_that_prepares_its_future_runs_as_a_whole() {
+    compare(
+        "boxed_future",
+        r"
+#[retry(3)]
+fn fetch<'a>(&'a self, mut path: String) -> BoxFuture<'a, Result<Page, Error>> {
+    path.push('/');
+    Box::pin(async move { self.ask(path).await })
+}
+",
+    );
+}

@@ -1,0 +1,1 @@
+//! What another crate sees of annotated functions: `tests/shapes.rs` has all the others.
