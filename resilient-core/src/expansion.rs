@@ -37,6 +37,21 @@ where
     body
 }
 
+/// The closure that holds the body of a plain function: fixes what it takes before it is looked at.
+#[inline(always)]
+pub const fn plain_body<F, A, B>(body: F) -> F
+where
+    F: FnOnce(A) -> B,
+{
+    body
+}
+
+/// Runs the body of a plain function, or its fallback, where no frame has to know.
+#[inline(always)]
+pub fn run_plain<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
 /// The future that the body of a function makes which returns one.
 #[inline(always)]
 pub fn future_of<F: Future>(make: impl FnOnce() -> F) -> F {

@@ -9,7 +9,8 @@
 use crate::expand::{expand, private};
 use crate::function::{Carrier, Function, without_mut, without_ours};
 use crate::parse::Written;
-use crate::stack::{Stack, not_async};
+use crate::plain;
+use crate::stack::Stack;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -59,9 +60,9 @@ fn add(name: &str, arguments: TokenStream, item: TokenStream) -> TokenStream {
         }
     };
     let future = carrier.future();
-    if future.is_none()
-        && let Some(error) = not_async(name, &function.signature, &function.attributes)
-    {
+    let (signature, attributes) = (&function.signature, &function.attributes);
+    let body = function.body.stream();
+    if let Some(error) = plain::made_by_a_runtime(name, signature, attributes, &body) {
         let (error, item) = (error.into_compile_error(), without_ours(item));
         return quote!(#item #error);
     }

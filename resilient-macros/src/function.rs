@@ -24,7 +24,7 @@ impl Parse for Function {
         let Ok(signature) = input.parse::<Signature>() else {
             return Err(Error::new(
                 start,
-                "a policy stands on an `async fn`: a function or a method with a body",
+                "a policy stands on a function, or on a method with a body",
             ));
         };
         if input.peek(Token![;]) {

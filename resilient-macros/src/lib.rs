@@ -10,6 +10,7 @@ mod function;
 mod literal;
 mod parse;
 mod pipeline;
+mod plain;
 mod rename;
 mod returned_future;
 mod shared;

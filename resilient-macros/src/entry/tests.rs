@@ -198,3 +198,19 @@ fn fetch<'a>(&'a self, mut path: String) -> BoxFuture<'a, Result<Page, Error>> {
 ",
     );
 }
+
+#[test]
+fn a_plain_function_waits_for_nobody_and_sleeps_between_attempts() {
+    compare(
+        "plain",
+        r#"
+#[fallback(last_known)]
+#[circuit_breaker("disk")]
+#[retry(3, backoff = fixed(10ms))]
+#[bulkhead(4)]
+fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
+    open(path)?.take(limit).read()
+}
+"#,
+    );
+}

@@ -1,4 +1,23 @@
-//! Functions of every shape in this edition; the files are in `tests/shapes`.
+//! Functions of every shape keep compiling, and keep their meaning, under attributes and under every
+//! lint, in this edition; the files are in `tests/shapes`.
 
+#![allow(
+    clippy::needless_pass_by_value,
+    clippy::needless_pass_by_ref_mut,
+    clippy::future_not_send,
+    clippy::multiple_bound_locations,
+    clippy::never_loop,
+    clippy::no_effect_underscore_binding,
+    clippy::type_repetition_in_bounds,
+    clippy::unnecessary_wraps,
+    clippy::unused_async,
+    clippy::unwrap_used,
+    reason = "the shapes are made for the attributes and mean nothing by themselves"
+)]
+
+#[path = "../../shapes/callee.rs"]
+mod callee;
 #[path = "../../shapes/neighbours.rs"]
 mod neighbours;
+#[path = "../../shapes/plain.rs"]
+mod plain;
