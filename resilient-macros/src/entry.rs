@@ -80,7 +80,11 @@ fn add(name: &str, arguments: TokenStream, item: TokenStream) -> TokenStream {
         Ok(expansion) => {
             function.signature = without_mut(&function.signature);
             match future {
-                Some(future) => function.with_body(&future.wrapped(&private, &expansion)),
+                // In braces of ours: nobody shall advise to make an `async fn` of it.
+                Some(future) => {
+                    let body = future.wrapped(&private, &expansion);
+                    function.with_body_at(&body, Span::call_site())
+                }
                 None => function.with_body(&expansion),
             }
         }

@@ -2,7 +2,7 @@
 
 use crate::parse::Written;
 use crate::returned_future::{self, ReturnedFuture};
-use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{AttrStyle, Attribute, Error, FnArg, Pat, Result, Signature, Token, Visibility};
@@ -80,15 +80,22 @@ fn braces(token: TokenTree) -> Result<Group> {
 }
 
 impl Function {
-    /// The function with another body.
+    /// The function with another body, in the braces of the user, so that it is theirs to every lint.
     pub(crate) fn with_body(&self, body: &TokenStream) -> TokenStream {
+        self.with_body_at(body, self.body.span())
+    }
+
+    /// The function with another body, in braces of this span.
+    pub(crate) fn with_body_at(&self, body: &TokenStream, span: Span) -> TokenStream {
         let Self {
             attributes,
             visibility,
             signature,
             ..
         } = self;
-        quote!(#(#attributes)* #visibility #signature { #body })
+        let mut braced = Group::new(Delimiter::Brace, body.clone());
+        braced.set_span(span);
+        quote!(#(#attributes)* #visibility #signature #braced)
     }
 
     /// The function as it was.
@@ -162,7 +169,7 @@ impl Carrier {
         }
         if contains_carrier(function.body.stream()) {
             return Err(Error::new(
-                proc_macro2::Span::call_site(),
+                Span::call_site(),
                 "another attribute stands between this one and the policies above it, and would \
                  tear the stack apart: move it above all of them or below all of them",
             ));
@@ -224,8 +231,8 @@ impl Carrier {
         let Self {
             signature, body, ..
         } = self;
-        let carrier = Ident::new(CARRIER, proc_macro2::Span::mixed_site());
-        quote_spanned!(proc_macro2::Span::mixed_site()=>
+        let carrier = Ident::new(CARRIER, Span::mixed_site());
+        quote_spanned!(Span::mixed_site()=>
             #private::#carrier! { [#(#entries)*] {#signature} #body }
         )
     }

@@ -15,9 +15,17 @@
     reason = "the shapes are made for the attributes and mean nothing by themselves"
 )]
 
+#[path = "../../shapes/arguments.rs"]
+mod arguments;
 #[path = "../../shapes/callee.rs"]
 mod callee;
+#[path = "../../shapes/life.rs"]
+mod life;
 #[path = "../../shapes/neighbours.rs"]
 mod neighbours;
+#[path = "../../shapes/places.rs"]
+mod places;
 #[path = "../../shapes/plain.rs"]
 mod plain;
+#[path = "../../shapes/returns.rs"]
+mod returns;
