@@ -482,3 +482,50 @@ fn a_plain_test_may_stand_above_its_stack() -> Answer<()> {
     }
     Ok(())
 }
+
+/// Counts spans.
+#[derive(Default)]
+struct Spans(Arc<AtomicU32>);
+
+impl tracing::Subscriber for Spans {
+    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(u64::from(self.0.fetch_add(1, Ordering::Relaxed)) + 1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[instrument(skip_all)]
+#[retry(3, backoff = fixed(0s))]
+#[bulkhead(20)]
+async fn a_span_for_each_attempt() -> Answer<u32> {
+    tick().await;
+    Err(Error::Failed(1))
+}
+
+#[retry(3, backoff = fixed(0s))]
+#[bulkhead(20)]
+#[instrument(skip_all)]
+async fn a_span_for_all_attempts() -> Answer<u32> {
+    tick().await;
+    Err(Error::Failed(1))
+}
+
+#[tokio::test]
+async fn an_attribute_that_wraps_the_body_is_inside_when_it_stands_above() {
+    let spans = Spans::default();
+    let count = Arc::clone(&spans.0);
+    let _guard = tracing::subscriber::set_default(spans);
+    assert_eq!(a_span_for_each_attempt().await, Err(Error::Failed(1)));
+    assert_eq!(count.swap(0, Ordering::Relaxed), 3);
+    assert_eq!(a_span_for_all_attempts().await, Err(Error::Failed(1)));
+    assert_eq!(count.swap(0, Ordering::Relaxed), 1);
+}
