@@ -1,6 +1,6 @@
 //! Makes instances of the annotated functions of another crate.
 
-use resilient::{retry, Rejected};
+use resilient::{Rejected, retry};
 
 /// Calls the other crate's function with a type of this one.
 ///
