@@ -1,4 +1,4 @@
-//! Put attributes on an async function, and the failures of what it calls stop becoming the failures
+//! Put attributes on a function, and the failures of what it calls stop becoming the failures
 //! of who calls it. Every policy that an attribute leaves behind can be read and steered while the
 //! program runs.
 //!
@@ -58,6 +58,7 @@
 //!
 //! # Where to look next
 //!
+//! - [`functions`](mod@functions): what may be annotated, and how it stands beside other attributes.
 //! - [`Rejected`]: what a policy answers instead of running, or finishing, the work.
 //! - [`Classify`](macro@Classify): what an error says of itself, and which retry it deserves.
 //! - [`registry()`]: every policy by name, its [`Snapshot`], its [`Events`], and what is probably a
@@ -118,6 +119,7 @@ pub use resilient_macros::rate_limit;
 /// [bulkhead]: macro@bulkhead
 /// [rate_limit]: macro@rate_limit
 /// [fallback]: macro@fallback
+/// [functions]: mod@functions
 #[doc = include_str!("../docs/resilient.md")]
 pub use resilient_macros::resilient;
 /// [errors]: macro@Classify
@@ -133,6 +135,17 @@ pub use resilient_macros::timeout;
 pub mod config {
     pub use resilient_config::*;
 }
+
+/// [circuit_breaker]: macro@crate::circuit_breaker
+/// [retry]: macro@crate::retry
+/// [timeout]: macro@crate::timeout
+/// [bulkhead]: macro@crate::bulkhead
+/// [rate_limit]: macro@crate::rate_limit
+/// [fallback]: macro@crate::fallback
+/// [resilient]: macro@crate::resilient
+#[doc = include_str!("../docs/functions.md")]
+#[cfg(any(doc, doctest))]
+pub mod functions {}
 
 /// What expanded attributes call. It may change with every version: nothing of it is for use by
 /// hand.

@@ -14,6 +14,7 @@ pub use core::option::Option::{None, Some};
 pub use core::result::Result::{self, Err, Ok};
 pub use core::time::Duration;
 pub use inventory;
+pub use std::boxed::Box;
 
 /// One run of a body: the policies around it, its frame if there is one, whether a refusal from here
 /// reaches the caller, and the expression. Only tests want to know anything but the last.
@@ -21,7 +22,7 @@ pub use inventory;
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __resilient_run_body {
-    ([$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $body:expr) => {
+    ($how:ident [$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $body:expr) => {
         $body
     };
 }
@@ -33,14 +34,14 @@ macro_rules! __resilient_run_body {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __resilient_run_body {
-    ([$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $body:expr) => {
+    ($how:ident [$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $body:expr) => {
         'body: {
             if $crate::__private::is_disturbed() {
                 let disturbance = $crate::__private::disturb(
                     &[$($crate::__private::Layer::new(&$binding, "")),*],
                     $takes_refusals,
                 );
-                let injected = $crate::__resilient_run_body!(@within [$($frame)?] disturbance).await;
+                let injected = $crate::__resilient_run_body!(@$how [$($frame)?] disturbance);
                 if let $crate::__private::Some(rejected) = injected {
                     break 'body $crate::__private::Err($crate::Failure::Rejected(rejected));
                 }
@@ -48,11 +49,14 @@ macro_rules! __resilient_run_body {
             $body
         }
     };
-    (@within [$frame:ident] $future:expr) => {
-        $frame.run($future)
+    (@waits [$frame:ident] $disturbance:expr) => {
+        $frame.run($disturbance).await
     };
-    (@within [] $future:expr) => {
-        $future
+    (@waits [] $disturbance:expr) => {
+        $disturbance.await
+    };
+    (@blocks [$($frame:ident)?] $disturbance:expr) => {
+        $disturbance.block()
     };
 }
 
@@ -75,6 +79,27 @@ where
     B: Future,
 {
     body
+}
+
+/// The closure that holds the body of a plain function: fixes what it takes before it is looked at.
+#[inline(always)]
+pub const fn plain_body<F, A, B>(body: F) -> F
+where
+    F: FnOnce(A) -> B,
+{
+    body
+}
+
+/// Runs the body of a plain function, or its fallback, where no frame has to know.
+#[inline(always)]
+pub fn run_plain<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+/// The future that the body of a function makes which returns one.
+#[inline(always)]
+pub fn future_of<F: Future>(make: impl FnOnce() -> F) -> F {
+    make()
 }
 
 /// Another copy of the body. What the body only borrows is captured by reference, what it moves by

@@ -166,6 +166,13 @@ pub(crate) fn boxed_sleep(delay: Duration) -> Pin<Box<Timer>> {
     Box::pin(sleep_until(now().saturating_add(nanos(delay))))
 }
 
+/// Lets the thread sleep until `at`.
+///
+/// Time that is paused does not pass meanwhile: then it sleeps for as long as it is until `at`.
+pub(crate) fn block_until(at: Nanos) {
+    std::thread::sleep(until(at, now()));
+}
+
 /// Polls a timer also where its task has used up what tokio lets it do in one go.
 ///
 /// A body that is always busy leaves nothing of that for the timer which should cut it off.
@@ -212,6 +219,14 @@ mod tests {
             tokio::time::advance(Duration::from_secs(1)).await;
             assert_eq!(now() - before, 1_000_000_000);
         });
+    }
+
+    #[test]
+    fn a_thread_sleeps_until_the_instant_and_not_for_one_that_has_passed() {
+        let begin = now();
+        block_until(begin + 5_000_000);
+        assert!(now() >= begin + 5_000_000);
+        block_until(begin);
     }
 
     #[test]

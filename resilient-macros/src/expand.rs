@@ -229,12 +229,15 @@ impl Expansion<'_> {
         self.layers.iter().any(permits)
     }
 
-    fn framed(&self, future: &TokenStream) -> TokenStream {
-        if !self.needs_frame() {
-            return future.clone();
+    /// A run of the body, with its end: `.await`, or of a plain function the run itself.
+    fn framed(&self, run: &TokenStream) -> TokenStream {
+        let (private, frame) = (self.private, local("frame"));
+        match (self.needs_frame(), self.body.is_plain) {
+            (true, false) => quote_spanned!(self.site=> #frame.run(#run).await),
+            (true, true) => quote_spanned!(self.site=> #frame.run_plain(#run)),
+            (false, false) => quote_spanned!(self.site=> #run.await),
+            (false, true) => quote_spanned!(self.site=> #private::run_plain(#run)),
         }
-        let frame = local("frame");
-        quote_spanned!(self.site=> #frame.run(#future))
     }
 
     /// The layers from `index` on, as an expression of the outcome.
@@ -264,8 +267,16 @@ impl Expansion<'_> {
         let bindings = (0..self.layers.len()).map(|index| self.binding(index));
         let frame = self.needs_frame().then(|| local("frame"));
         let takes_refusals = self.stack.takes_refusals();
+        let how = Ident::new(
+            if self.body.is_plain {
+                "blocks"
+            } else {
+                "waits"
+            },
+            self.site,
+        );
         let ran = quote_spanned!(self.site=>
-            #private::run_body!([#(#bindings),*], [#frame], #takes_refusals, #split)
+            #private::run_body!(#how [#(#bindings),*], [#frame], #takes_refusals, #split)
         );
         if !self.tells_origin() {
             return ran;
@@ -343,21 +354,21 @@ impl Expansion<'_> {
         })
     }
 
-    fn split(&self, future: &TokenStream) -> TokenStream {
+    fn split(&self, run: &TokenStream) -> TokenStream {
         let span = self.body.returns_span();
         let private = at(span, self.private);
         let split = match self.stack.returns {
             Returns::Value => {
                 let fallible = self.body.fallible();
                 return quote_spanned!(span=>
-                    #private::split::<#fallible>(#private::Ok(#future.await))
+                    #private::split::<#fallible>(#private::Ok(#run))
                 );
             }
             // If it is no `Result`, all complaints are about one place, and the compiler makes one.
             Returns::Alias => {
                 let returned = at(span, &local("returned").into_token_stream());
                 return quote_spanned!(span=> {
-                    let #returned = #future.await;
+                    let #returned = #run;
                     #private::split(#returned)
                 });
             }
@@ -367,7 +378,7 @@ impl Expansion<'_> {
                 quote_spanned!(span=> #shape.split)
             }
         };
-        quote_spanned!(self.site=> #split(#future.await))
+        quote_spanned!(self.site=> #split(#run))
     }
 
     /// Whether code that runs after the body looks at arguments, which the body then only borrows
@@ -488,6 +499,11 @@ impl Expansion<'_> {
             quote_spanned!(self.site=> #frame.wait();)
         });
         let before = self.before(layer, &retry);
+        let wait = if self.body.is_plain {
+            quote_spanned!(self.site=> #delay.sleep();)
+        } else {
+            quote_spanned!(self.site=> #delay.await;)
+        };
         quote_spanned!(self.site=> {
             #key
             let mut #retry = #live.begin();
@@ -500,7 +516,7 @@ impl Expansion<'_> {
                     }
                 };
                 #waits
-                #delay.await;
+                #wait
                 #before
             }
         })
@@ -519,8 +535,14 @@ impl Expansion<'_> {
             return Some(quote_spanned!(self.site=> #told;));
         }
         let frame = local("frame");
+        let told = if self.body.is_plain {
+            quote_spanned!(self.site=> || #told)
+        } else {
+            quote_spanned!(self.site=> async { #told })
+        };
+        let told = self.framed(&told);
         Some(quote_spanned!(self.site=>
-            #frame.run(async { #told }).await;
+            #told;
             #frame.wait();
         ))
     }
@@ -554,20 +576,40 @@ impl Expansion<'_> {
         Some((statement, cost))
     }
 
+    /// What a call is admitted with which may have to wait, unless it is plain: the statement that
+    /// weighs it, and the result of being asked.
+    fn admission(
+        &self,
+        index: usize,
+        live: &TokenStream,
+        frame: Option<&Ident>,
+    ) -> (TokenStream, TokenStream) {
+        let (weighs, cost) = self.cost(index).unzip();
+        let frame = frame.map(|frame| quote_spanned!(self.site=> &#frame));
+        let arguments = frame
+            .into_iter()
+            .chain(cost.map(ToTokens::into_token_stream));
+        let admit = match (&weighs, self.body.is_plain) {
+            (None, false) => "admit",
+            (None, true) => "try_admit",
+            (Some(_), false) => "admit_weighing",
+            (Some(_), true) => "try_admit_weighing",
+        };
+        let admit = Ident::new(admit, self.site);
+        let admission = quote_spanned!(self.site=> #live.#admit(#(#arguments),*));
+        let admission = if self.body.is_plain {
+            admission
+        } else {
+            quote_spanned!(self.site=> #admission.await)
+        };
+        (weighs.unwrap_or_default(), admission)
+    }
+
     fn bulkhead(&self, index: usize) -> TokenStream {
         let (block, frame) = (self.block_name(index), local("frame"));
         let (instance, live) = self.instance(index);
         let permit = local("permit");
-        let (weighs, admission) = match self.cost(index) {
-            Some((weighs, cost)) => (
-                weighs,
-                quote_spanned!(self.site=> #live.admit_weighing(&#frame, #cost).await),
-            ),
-            None => (
-                TokenStream::new(),
-                quote_spanned!(self.site=> #live.admit(&#frame).await),
-            ),
-        };
+        let (weighs, admission) = self.admission(index, &live, Some(&frame));
         let admitted = self.permit(index, &admission);
         let inner = self.nest(index + 1);
         quote_spanned!(self.site=> #block: {
@@ -583,16 +625,7 @@ impl Expansion<'_> {
         let block = self.block_name(index);
         let (instance, live) = self.instance(index);
         let (refuse, inner) = (self.refuse(&block), self.nest(index + 1));
-        let (weighs, admission) = match self.cost(index) {
-            Some((weighs, cost)) => (
-                weighs,
-                quote_spanned!(self.site=> #live.admit_weighing(#cost).await),
-            ),
-            None => (
-                TokenStream::new(),
-                quote_spanned!(self.site=> #live.admit().await),
-            ),
-        };
+        let (weighs, admission) = self.admission(index, &live, None);
         let before = if instance.is_empty() {
             quote_spanned!(self.site=>
                 #weighs
@@ -683,7 +716,7 @@ impl Expansion<'_> {
                 match #kept(#ruling) {
                     #private::Ok(#value) => #value,
                     #private::Err(#failure) => {
-                        let #answer = #answered.await;
+                        let #answer = #answered;
                         #from_fallback
                         #live.settle(#shape.is_answered(&#answer));
                         #answer
@@ -701,7 +734,7 @@ impl Expansion<'_> {
                 #private::Ruling::Keep(#private::Ok(#value)) => #value,
                 #private::Ruling::Keep(#private::Err(#failure))
                 | #private::Ruling::Replace(#failure) => {
-                    let #answer = #answered.await;
+                    let #answer = #answered;
                     #from_fallback
                     #live.settle(true);
                     #answer

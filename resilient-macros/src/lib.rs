@@ -10,7 +10,9 @@ mod function;
 mod literal;
 mod parse;
 mod pipeline;
+mod plain;
 mod rename;
+mod returned_future;
 mod shared;
 mod stack;
 mod stale;
@@ -40,7 +42,8 @@ pub fn circuit_breaker(arguments: TokenStream, item: TokenStream) -> TokenStream
 /// `when_ok`, `when_rejected`, `before`; `attempt = cx` makes the attempt visible in the body as `cx`, and
 /// `idempotency_key` says what it answers as its key.
 ///
-/// Arguments that the body moves have to be `Clone`.
+/// Arguments that the body moves have to be `Clone`. In a plain function the thread sleeps between the
+/// attempts.
 #[proc_macro_attribute]
 pub fn retry(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute("retry", arguments.into(), item.into()).into()

@@ -407,6 +407,8 @@ impl Arguments {
 
     fn function(&mut self, expression: Expr) -> Result<()> {
         let answer = match expression {
+            // What a `macro_rules` hands on.
+            Expr::Group(group) => return self.function(*group.expr),
             Expr::Path(_) => Answer::Function {
                 path: expression,
                 error: false,

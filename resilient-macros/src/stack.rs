@@ -3,13 +3,13 @@
 use crate::arguments::{lends_mutably, mentions_mutable_borrow};
 use crate::parse::{self, Answer, Layer, Parsed, Written};
 use crate::pipeline;
+use crate::plain;
 use crate::shared::{Mistakes, Shared};
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::spanned::Spanned as _;
-use syn::{Attribute, Error, LitStr, Result, ReturnType, Signature, Type};
+use syn::{Error, LitStr, Result, ReturnType, Signature, Type};
 
 /// The policies of one function; the first one is outermost.
 pub(crate) struct Stack {
@@ -53,7 +53,12 @@ impl Stack {
         }
         if !mistakes.found() {
             stack.check_order(&mut mistakes);
-            stack.check_signature(signature, &mut mistakes);
+            if signature.asyncness.is_none() {
+                plain::check(&stack.layers, signature, &mut mistakes);
+            }
+            if !mistakes.found() {
+                stack.check_signature(signature, &mut mistakes);
+            }
         }
         mistakes.or(stack)
     }
@@ -337,28 +342,4 @@ fn known(name: &Ident) -> Result<()> {
             listed(names())
         ),
     ))
-}
-
-/// The error for a function that is not `async`, if an attribute has made it so or not.
-pub(crate) fn not_async(
-    name: &str,
-    signature: &Signature,
-    attributes: &[Attribute],
-) -> Option<Error> {
-    if signature.asyncness.is_some() {
-        return None;
-    }
-    let is_test = attributes.iter().any(|attribute| {
-        let last = attribute.path().segments.last();
-        last.is_some_and(|last| last.ident == "test")
-    });
-    let message = if is_test {
-        format!(
-            "a test attribute such as `#[tokio::test]` has already made this function sync: put \
-             it below `{name}`"
-        )
-    } else {
-        format!("`{name}` stands on an `async fn`; functions that are not `async` come later")
-    };
-    Some(Error::new(signature.fn_token.span(), message))
 }

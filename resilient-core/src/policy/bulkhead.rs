@@ -242,6 +242,58 @@ impl Bulkhead {
         }
     }
 
+    /// A permit if there is a place now and nobody waits for one, for a call that cannot wait itself.
+    ///
+    /// `queue`, `max_wait` and `order` are for those who can, and nobody who waits is overtaken.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected::BulkheadFull`] otherwise.
+    ///
+    /// ```
+    /// use resilient_core::{Bulkhead, BulkheadPolicy, Frame, LivePolicy, Rejected};
+    ///
+    /// let bulkhead = Bulkhead::new("gateway", &BulkheadPolicy::new().limit(1).queue(5));
+    /// let frame = Frame::new();
+    ///
+    /// let permit = bulkhead.try_admit(&frame).expect("the only place is free");
+    /// let refused = bulkhead.try_admit(&frame).unwrap_err();
+    /// assert_eq!(refused, Rejected::bulkhead_full("gateway"), "it does not wait in line");
+    ///
+    /// drop(permit);
+    /// assert!(bulkhead.try_admit(&frame).is_ok());
+    /// ```
+    #[inline]
+    pub fn try_admit<'a>(&'a self, frame: &'a Frame) -> Result<BulkheadPermit<'a>, Rejected> {
+        self.try_admit_weighing(frame, 1)
+    }
+
+    /// The same for a call that needs `cost` places at once, which its permit gives back together.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected::TooCostly`] if there are never as many places, [`Rejected::BulkheadFull`] if there
+    /// are not now, or others wait. What costs 0 takes no place, and is admitted even if there is none.
+    #[inline]
+    pub fn try_admit_weighing<'a>(
+        &'a self,
+        _frame: &'a Frame,
+        cost: u32,
+    ) -> Result<BulkheadPermit<'a>, Rejected> {
+        self.enter(cost).ok_or_else(|| self.turn_away(cost))
+    }
+
+    /// The refusal for a call that cannot wait.
+    #[cold]
+    #[inline(never)]
+    fn turn_away(&self, cost: u32) -> Rejected {
+        match self.limits().places() {
+            0 => self.refuse(),
+            most if cost > most => self.refuse_too_costly(cost, most),
+            _ => self.refuse(),
+        }
+    }
+
     /// A permit for places that were taken.
     #[inline]
     const fn permit(&self, cost: u32) -> BulkheadPermit<'_> {

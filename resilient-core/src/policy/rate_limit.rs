@@ -241,6 +241,44 @@ impl RateLimiter {
         }
     }
 
+    /// Takes a token if there is one now, for a call that cannot wait itself: `max_wait` is for those
+    /// who can.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected::RateLimited`], with the time until there is a token, if there is none. A refusal
+    /// takes no token.
+    ///
+    /// ```
+    /// use resilient_core::{LivePolicy, Rate, RateLimitPolicy, RateLimiter};
+    /// use std::time::Duration;
+    ///
+    /// let hour = Duration::from_secs(3600);
+    /// let one_an_hour = RateLimitPolicy::new().rate(Rate::new(1, hour)).max_wait(hour);
+    /// let limiter = RateLimiter::new("report", &one_an_hour);
+    ///
+    /// assert!(limiter.try_admit().is_ok());
+    /// let refused = limiter.try_admit().unwrap_err();
+    /// assert!(refused.retry_after().unwrap() > Duration::from_secs(3590), "it does not wait");
+    /// ```
+    #[inline]
+    pub fn try_admit(&self) -> Result<(), Rejected> {
+        if self.take() {
+            return Ok(());
+        }
+        self.try_admit_weighing(1)
+    }
+
+    /// The same for a call that counts as `cost` calls.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected::TooCostly`] if there are never as many tokens, [`Rejected::RateLimited`] if there
+    /// are not now. What costs 0 takes nothing, and is admitted always.
+    pub fn try_admit_weighing(&self, cost: u32) -> Result<(), Rejected> {
+        self.turn(cost, false).map(drop)
+    }
+
     #[inline]
     fn state(&self) -> State {
         State(self.hot.0.state.load(Ordering::Acquire))
@@ -304,8 +342,20 @@ impl RateLimiter {
             && current_deadline().is_none_or(|deadline| at < deadline)
     }
 
-    /// For a call that found no token: tokens after all, a turn, or neither.
-    fn reserve(&self, cost: u32) -> Turn {
+    /// The turn of a call that may have to wait, if it is not now: only one that `waits` gets it.
+    #[cold]
+    #[inline(never)]
+    fn turn(&self, cost: u32, waits: bool) -> Result<Option<Reservation>, Rejected> {
+        Err(self.refuse(match self.reserve(cost, waits) {
+            Turn::Now => return Ok(None),
+            Turn::At(reservation) => return Ok(Some(reservation)),
+            Turn::Refused { wait } => Rejected::rate_limited(self.name, Duration::from_nanos(wait)),
+            Turn::TooCostly { most } => Rejected::too_costly(self.name, cost, most),
+        }))
+    }
+
+    /// For a call that found no token: tokens after all, a turn if it `waits`, or neither.
+    fn reserve(&self, cost: u32, waits: bool) -> Turn {
         if self.is_unlimited() {
             return Turn::Now;
         }
@@ -318,7 +368,7 @@ impl RateLimiter {
             let state = self.state();
             let pace = self.pace();
             if pace.step == 0 {
-                match self.reserve_in_window(cost) {
+                match self.reserve_in_window(cost, waits) {
                     Some(turn) => return turn,
                     None => continue,
                 }
@@ -349,7 +399,7 @@ impl RateLimiter {
                 continue;
             }
             let at = now + wait;
-            if !self.may_wait(wait, at) {
+            if !(waits && self.may_wait(wait, at)) {
                 if self.state() == state {
                     return Turn::Refused { wait };
                 }
@@ -369,7 +419,7 @@ impl RateLimiter {
     }
 
     /// For a call before a window, if there is one by now.
-    fn reserve_in_window(&self, cost: u32) -> Option<Turn> {
+    fn reserve_in_window(&self, cost: u32, waits: bool) -> Option<Turn> {
         let mut configured = self.configured.lock();
         let generation = configured.generation;
         if configured.written.is_none() {
@@ -389,7 +439,7 @@ impl RateLimiter {
             self.admitted.add();
             return Some(Turn::Now);
         }
-        if !self.may_wait(wait, at) {
+        if !(waits && self.may_wait(wait, at)) {
             return Some(Turn::Refused { wait });
         }
         window.take(cost, at);
@@ -677,18 +727,10 @@ impl RateLimitAdmission<'_> {
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Rejected>> {
         let limiter = self.limiter;
         if self.waiting.is_none() {
-            let reservation = match limiter.reserve(self.cost) {
-                Turn::Now => return Poll::Ready(Ok(())),
-                Turn::Refused { wait } => {
-                    let wait = Duration::from_nanos(wait);
-                    let rejected = Rejected::rate_limited(limiter.name, wait);
-                    return Poll::Ready(Err(limiter.refuse(rejected)));
-                }
-                Turn::TooCostly { most } => {
-                    let rejected = Rejected::too_costly(limiter.name, self.cost, most);
-                    return Poll::Ready(Err(limiter.refuse(rejected)));
-                }
-                Turn::At(reservation) => reservation,
+            let reservation = match limiter.turn(self.cost, true) {
+                Ok(None) => return Poll::Ready(Ok(())),
+                Ok(Some(reservation)) => reservation,
+                Err(rejected) => return Poll::Ready(Err(rejected)),
             };
             let timer = Box::pin(sleep_until(reservation.at));
             limiter.waited.fetch_add(1, Ordering::Relaxed);

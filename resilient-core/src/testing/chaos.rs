@@ -6,7 +6,7 @@ use crate::isolation::PerRegistry;
 use crate::setting::{Kind, Share};
 use crate::site::{Layer, known_sites};
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
-use crate::time::{Timer, boxed_sleep};
+use crate::time::{Timer, block_until, boxed_sleep, nanos, now};
 use std::collections::BTreeSet;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -224,10 +224,10 @@ pub fn is_disturbed() -> bool {
 pub fn disturb(layers: &[Layer], takes_refusals: bool) -> Disturbance {
     let switches = SWITCHES.current().lock().clone();
     let mut disturbance = Disturbance {
-        delay: None,
+        delay: Duration::ZERO,
+        timer: None,
         injected: None,
     };
-    let mut whole = Duration::ZERO;
     for switch in switches {
         let mut policies = layers.iter().map(|layer| layer.policy());
         let Some(policy) = policies.find(|policy| *policy == switch.settings.policy) else {
@@ -242,10 +242,7 @@ pub fn disturb(layers: &[Layer], takes_refusals: bool) -> Disturbance {
                 .injected
                 .get_or_insert(Rejected::injected(policy));
         }
-        whole = whole.saturating_add(delay);
-    }
-    if !whole.is_zero() {
-        disturbance.delay = Some(boxed_sleep(whole));
+        disturbance.delay = disturbance.delay.saturating_add(delay);
     }
     disturbance
 }
@@ -253,16 +250,27 @@ pub fn disturb(layers: &[Layer], takes_refusals: bool) -> Disturbance {
 /// What comes before one run of a body: a delay perhaps, and then a failure instead of it perhaps.
 #[derive(Debug)]
 pub struct Disturbance {
-    delay: Option<Pin<Box<Timer>>>,
+    delay: Duration,
+    timer: Option<Pin<Box<Timer>>>,
     injected: Option<Rejected>,
+}
+
+impl Disturbance {
+    /// The same for a plain function, whose thread sleeps.
+    pub fn block(self) -> Option<Rejected> {
+        block_until(now().saturating_add(nanos(self.delay)));
+        self.injected
+    }
 }
 
 impl Future for Disturbance {
     type Output = Option<Rejected>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Rejected>> {
-        if let Some(delay) = &mut self.delay {
-            ready!(delay.as_mut().poll(context));
+        let delay = self.delay;
+        if !delay.is_zero() {
+            let timer = self.timer.get_or_insert_with(|| boxed_sleep(delay));
+            ready!(timer.as_mut().poll(context));
         }
         Poll::Ready(self.injected)
     }

@@ -196,3 +196,72 @@ async fn price(tenant: Tenant, sku: Sku) -> Result<Price, PriceError> {
 "#,
     );
 }
+
+#[test]
+fn a_method_of_async_trait_is_seen_as_it_was_before() {
+    compare(
+        "async_trait",
+        r"
+#[retry(3)]
+fn price<'life0, 'async_trait>(
+    &'life0 self,
+    sku: Sku,
+    count: u32,
+    __arg3: (u32, u32),
+) -> ::core::pin::Pin<Box<
+    dyn ::core::future::Future<Output = Result<Price, PriceError>> + ::core::marker::Send + 'async_trait,
+>>
+where
+    'life0: 'async_trait,
+    Self: 'async_trait,
+{
+    Box::pin(async move {
+        if let ::core::option::Option::Some(__ret) = ::core::option::Option::None::<Result<Price, PriceError>> {
+            #[allow(unreachable_code)]
+            return __ret;
+        }
+        let __self = self;
+        let sku = sku;
+        let mut count = count;
+        let (first, second) = { let __arg3 = __arg3; __arg3 };
+        let __ret: Result<Price, PriceError> = {
+            count += first + second;
+            __self.ask(&sku, count).await
+        };
+        #[allow(unreachable_code)]
+        __ret
+    })
+}
+",
+    );
+}
+
+#[test]
+fn a_body_that_prepares_its_future_runs_as_a_whole() {
+    compare(
+        "boxed_future",
+        r"
+#[retry(3)]
+fn fetch<'a>(&'a self, mut path: String) -> BoxFuture<'a, Result<Page, Error>> {
+    path.push('/');
+    Box::pin(async move { self.ask(path).await })
+}
+",
+    );
+}
+
+#[test]
+fn a_plain_function_waits_for_nobody_and_sleeps_between_attempts() {
+    compare(
+        "plain",
+        r#"
+#[fallback(last_known)]
+#[circuit_breaker("disk")]
+#[retry(3, backoff = fixed(10ms))]
+#[bulkhead(4)]
+fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
+    open(path)?.take(limit).read()
+}
+"#,
+    );
+}
