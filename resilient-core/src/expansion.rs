@@ -22,7 +22,7 @@ pub use std::boxed::Box;
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __resilient_run_body {
-    ($how:ident [$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $body:expr) => {
+    ($how:ident, [$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $body:expr) => {
         $body
     };
 }
@@ -34,7 +34,7 @@ macro_rules! __resilient_run_body {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __resilient_run_body {
-    ($how:ident [$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $body:expr) => {
+    ($how:ident, [$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $body:expr) => {
         'body: {
             if $crate::__private::is_disturbed() {
                 let disturbance = $crate::__private::disturb(

@@ -87,7 +87,8 @@ where
             loop {
                 let __resilient_delay = {
                     let __resilient_outcome = __resilient::run_body(
-                        waits[__RESILIENT_0_RETRY],
+                        waits,
+                        [__RESILIENT_0_RETRY],
                         [],
                         false,
                         __resilient::split(

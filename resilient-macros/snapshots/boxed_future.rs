@@ -62,7 +62,8 @@ fn fetch<'a>(&'a self, path: String) -> BoxFuture<'a, Result<Page, Error>> {
             loop {
                 let __resilient_delay = {
                     let __resilient_outcome = __resilient::run_body(
-                        waits[__RESILIENT_0_RETRY],
+                        waits,
+                        [__RESILIENT_0_RETRY],
                         [],
                         false,
                         __resilient::split(

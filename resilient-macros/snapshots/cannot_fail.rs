@@ -47,6 +47,7 @@ async fn stock() -> u32 {
                 .live()
                 .limit(async {
                     __resilient::run_body(
+                        waits,
                         [
                             __RESILIENT_0_FALLBACK,
                             __RESILIENT_1_TIMEOUT,

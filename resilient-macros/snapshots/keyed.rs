@@ -101,6 +101,7 @@ async fn send(partner: &Partner, region: Region) -> Result<(), Error> {
                     }
                 };
                 __resilient::run_body(
+                    waits,
                     [
                         __RESILIENT_0_CIRCUIT_BREAKER,
                         __RESILIENT_1_RATE_LIMIT,

@@ -87,6 +87,7 @@ async fn price(tenant: Tenant, sku: Sku) -> Result<Price, PriceError> {
                 .limit(async {
                     {
                         let __resilient_outcome = __resilient::run_body(
+                            waits,
                             [
                                 __RESILIENT_0_FALLBACK,
                                 __RESILIENT_1_FALLBACK,

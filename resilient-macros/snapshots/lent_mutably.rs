@@ -70,6 +70,7 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
             loop {
                 let __resilient_delay = {
                     let __resilient_outcome = __resilient::run_body(
+                        waits,
                         [__RESILIENT_0_FALLBACK, __RESILIENT_1_RETRY],
                         [],
                         false,

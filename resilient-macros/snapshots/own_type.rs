@@ -63,6 +63,7 @@ async fn recommend(&self) -> Recommendations {
         .live()
         .limit(async {
             __resilient::run_body(
+                waits,
                 [__RESILIENT_0_FALLBACK, __RESILIENT_1_TIMEOUT],
                 [],
                 true,

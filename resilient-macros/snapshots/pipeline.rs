@@ -119,6 +119,7 @@ async fn price(sku: &Sku) -> Result<Price, PriceError> {
                                                 }
                                             };
                                             __resilient::run_body(
+                                                waits,
                                                 [
                                                     __RESILIENT_0_TIMEOUT,
                                                     __RESILIENT_1_CIRCUIT_BREAKER,

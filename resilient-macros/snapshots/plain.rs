@@ -108,11 +108,22 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
                                     );
                                 }
                             };
-                            __resilient::split(
-                                __resilient_frame
-                                    .run_plain(|| __resilient::clone_arguments_moved_by_the_body(
-                                        &__resilient_body,
-                                    )(__resilient::Step::Run(()))),
+                            __resilient::run_body(
+                                blocks,
+                                [
+                                    __RESILIENT_0_FALLBACK,
+                                    __RESILIENT_1_CIRCUIT_BREAKER,
+                                    __RESILIENT_2_RETRY,
+                                    __RESILIENT_3_BULKHEAD,
+                                ],
+                                [__resilient_frame],
+                                true,
+                                __resilient::split(
+                                    __resilient_frame
+                                        .run_plain(|| __resilient::clone_arguments_moved_by_the_body(
+                                            &__resilient_body,
+                                        )(__resilient::Step::Run(()))),
+                                ),
                             )
                         };
                         match __resilient_retry_2

@@ -80,6 +80,7 @@ async fn fetch(&mut self, request: Request) -> Result<&mut Page, Error> {
                             }
                         };
                         __resilient::run_body(
+                            waits,
                             [
                                 __RESILIENT_0_TIMEOUT,
                                 __RESILIENT_1_RATE_LIMIT,

@@ -98,6 +98,7 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
                         .live()
                         .limit(async {
                             __resilient::run_body(
+                                waits,
                                 [
                                     __RESILIENT_0_CIRCUIT_BREAKER,
                                     __RESILIENT_1_RETRY,

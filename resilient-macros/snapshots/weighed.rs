@@ -68,6 +68,7 @@ async fn store(batch: Vec<Row>) -> Result<(), Error> {
                 }
             };
             __resilient::run_body(
+                waits,
                 [__RESILIENT_0_RATE_LIMIT, __RESILIENT_1_BULKHEAD],
                 [__resilient_frame],
                 true,

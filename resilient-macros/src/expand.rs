@@ -276,7 +276,7 @@ impl Expansion<'_> {
             self.site,
         );
         let ran = quote_spanned!(self.site=>
-            #private::run_body!(#how [#(#bindings),*], [#frame], #takes_refusals, #split)
+            #private::run_body!(#how, [#(#bindings),*], [#frame], #takes_refusals, #split)
         );
         if !self.tells_origin() {
             return ran;
