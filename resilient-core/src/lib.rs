@@ -27,6 +27,8 @@ mod shape;
 mod site;
 mod sync;
 mod table;
+#[cfg(test)]
+mod tests;
 mod time;
 mod window;
 

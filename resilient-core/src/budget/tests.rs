@@ -196,7 +196,7 @@ impl Oracle {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(crate::tests::histories())]
 
     /// Where every call is looked at when it happens, nothing is estimated.
     #[test]
