@@ -178,8 +178,12 @@ impl Ending {
                 retry_after: retry_after.map(time),
                 hint: advice.hint(),
             },
-            Self::CircuitOpen(after, when) => refused(Rejected::circuit_open("x", time(after)), when),
-            Self::RateLimited(after, when) => refused(Rejected::rate_limited("x", time(after)), when),
+            Self::CircuitOpen(after, when) => {
+                refused(Rejected::circuit_open("x", time(after)), when)
+            }
+            Self::RateLimited(after, when) => {
+                refused(Rejected::rate_limited("x", time(after)), when)
+            }
             Self::ForcedOpen(when) => refused(Rejected::forced_open("x"), when),
             Self::NoTimeLeft(when) => refused(Rejected::no_time_left("x"), when),
             Self::TooCostly(when) => refused(Rejected::too_costly("x", 2, 1), when),
@@ -370,7 +374,11 @@ fn delayed() -> impl Strategy<Value = Delayed> {
     ]);
     (growth, times(), times()).prop_map(|(growth, base, over)| Delayed {
         growth,
-        base: if growth == Growth::Fixed { base } else { base.max(1) },
+        base: if growth == Growth::Fixed {
+            base
+        } else {
+            base.max(1)
+        },
         cap: base.max(1) + over,
     })
 }
@@ -640,8 +648,8 @@ async fn compare(shared: Shared, turns: Vec<Turn>) -> Result<(), TestCaseError> 
                 let waiting = |(_, place, _): &&(RetryCall<'_>, Place, _)| {
                     matches!(place.waits, Some((_, true)))
                 };
-                let used = calls.values().filter(waiting).count() as u64
-                    + newest(&spent.began, now, 101);
+                let used =
+                    calls.values().filter(waiting).count() as u64 + newest(&spent.began, now, 101);
                 let limit = shared.share.map(|parts| {
                     let calls = newest(&spent.calls, now, 100);
                     (calls * u64::from(parts) / 1_000_000).max(30)
@@ -695,7 +703,9 @@ async fn compare(shared: Shared, turns: Vec<Turn>) -> Result<(), TestCaseError> 
             let (Some((until, counts)), Some(delaying)) = (place.waits, delay.as_mut()) else {
                 continue;
             };
-            let polled = delaying.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+            let polled = delaying
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
             // The timer's wheel turns in milliseconds; the histories do so too.
             let yields = polled.is_pending() && until <= now;
             prop_assert!(!yields || (place.attempt - 1).is_multiple_of(YIELD_EVERY));
@@ -710,11 +720,23 @@ async fn compare(shared: Shared, turns: Vec<Turn>) -> Result<(), TestCaseError> 
         }
         let seen = snapshot(&retry);
         prop_assert_eq!(
-            (seen.retried, seen.extra_attempts, seen.recovered, seen.gave_up),
-            (spent.retried, spent.extra_attempts, spent.recovered, spent.gave_up)
+            (
+                seen.retried,
+                seen.extra_attempts,
+                seen.recovered,
+                seen.gave_up
+            ),
+            (
+                spent.retried,
+                spent.extra_attempts,
+                spent.recovered,
+                spent.gave_up
+            )
         );
         if let Some(budget) = seen.budget {
-            let waiting = calls.values().filter(|(_, place, _)| matches!(place.waits, Some((_, true))));
+            let waiting = calls
+                .values()
+                .filter(|(_, place, _)| matches!(place.waits, Some((_, true))));
             let used = waiting.count() as u64 + newest(&spent.began, now, 101);
             prop_assert_eq!(budget.used, used);
             prop_assert_eq!(budget.calls, newest(&spent.calls, now, 100));

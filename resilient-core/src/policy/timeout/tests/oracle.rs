@@ -76,10 +76,12 @@ struct Oracle {
 impl Oracle {
     /// When what stands at this place, or further out, ends.
     fn end(&self, place: usize) -> Option<u64> {
-        let ends = self.around[..=place].iter().filter_map(|around| match around {
-            Around::Timeout { length, begun } => begun.map(|begun| begun + length),
-            Around::Given(at) => Some(*at),
-        });
+        let ends = self.around[..=place]
+            .iter()
+            .filter_map(|around| match around {
+                Around::Timeout { length, begun } => begun.map(|begun| begun + length),
+                Around::Given(at) => Some(*at),
+            });
         ends.min()
     }
 
