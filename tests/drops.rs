@@ -434,7 +434,7 @@ fn assert_nothing_is_held(function: &str, world: &World, end: End) {
         let told = format!("{function} {end:?}: {live:?}");
         match &live {
             LiveSnapshot::Bulkhead(seen) => {
-                assert_eq!((seen.inside, seen.waiting), (0, 0), "{told}")
+                assert_eq!((seen.inside, seen.waiting), (0, 0), "{told}");
             }
             LiveSnapshot::RateLimiter(seen) => assert_eq!(seen.waiting, 0, "{told}"),
             LiveSnapshot::Retry(seen) => {

@@ -1,3 +1,5 @@
+mod oracle;
+
 use super::settings::{MOST_BURST, MOST_REMEMBERED, MOST_SECONDS, one_at_a_time};
 use super::state::LONGEST_BUCKET;
 use super::*;

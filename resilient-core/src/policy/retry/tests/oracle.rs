@@ -3,7 +3,6 @@
 use super::*;
 use crate::setting::Share;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 const BEGIN: Nanos = 1 << 62;
@@ -583,14 +582,21 @@ impl Shared {
     }
 }
 
-/// Where one call is: in an attempt, or waiting for the next one until some instant.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Place {
+/// A call under way, and what the oracle knows of it.
+struct Under<'a> {
+    call: RetryCall<'a>,
     attempt: u32,
-    /// Until when it waits, and whether the budget counts it.
-    waits: Option<(Nanos, bool)>,
+    waiting: Option<Waiting>,
 }
 
+struct Waiting {
+    delay: Pin<Box<Delaying>>,
+    until: Nanos,
+    /// Whether a budget counts it.
+    counts: bool,
+}
+
+/// Everything that ever happened, and what was counted of it.
 #[derive(Default)]
 struct Spent {
     calls: Vec<Nanos>,
@@ -601,151 +607,168 @@ struct Spent {
     gave_up: u64,
 }
 
-/// In tenths of a second, in which a budget reckons.
+/// How many of these there were in the newest tenths of a second, in which a budget reckons.
 fn newest(instants: &[Nanos], now: Nanos, tenths: u64) -> u64 {
     let tenth = 100 * MILLI;
     let within = |at: &&Nanos| **at / tenth + tenths > now / tenth;
     instants.iter().filter(within).count() as u64
 }
 
+struct History<'a> {
+    retry: &'a Retry,
+    shared: Shared,
+    spent: Spent,
+    under_way: Vec<Under<'a>>,
+}
+
+impl History<'_> {
+    fn chosen(&self, which: usize) -> Option<usize> {
+        which.checked_rem(self.under_way.len())
+    }
+
+    fn begin(&mut self) {
+        self.under_way.push(Under {
+            call: self.retry.begin(),
+            attempt: 1,
+            waiting: None,
+        });
+        if self.shared.enabled && self.shared.share.is_some() {
+            self.spent.calls.push(time::now());
+        }
+    }
+
+    fn used(&self, now: Nanos) -> u64 {
+        let waiting = self
+            .under_way
+            .iter()
+            .filter_map(|under| under.waiting.as_ref());
+        let counted = waiting.filter(|waiting| waiting.counts).count() as u64;
+        counted + newest(&self.spent.began, now, 101)
+    }
+
+    /// One attempt of this call ends, unless it waits for its next one.
+    fn end(&mut self, which: usize, fails: bool) -> Result<(), TestCaseError> {
+        if self.under_way[which].waiting.is_some() {
+            return Ok(());
+        }
+        let Shared {
+            enabled,
+            attempts,
+            delay: wait,
+            share,
+        } = self.shared;
+        let mut under = self.under_way.swap_remove(which);
+        let now = time::now();
+        let limit = share.map(|parts| {
+            let calls = newest(&self.spent.calls, now, 100);
+            (calls * u64::from(parts) / 1_000_000).max(30)
+        });
+        let granted = fails
+            && enabled
+            && under.attempt < attempts
+            && limit.is_none_or(|limit| self.used(now) < limit);
+        let decided = under.call.decide(if fails {
+            Verdict::Failure
+        } else {
+            Verdict::Success
+        });
+        prop_assert_eq!(decided.is_some(), granted, "at most {:?}", limit);
+        self.spent.recovered += u64::from(!fails && under.attempt > 1);
+        self.spent.gave_up += u64::from(fails && enabled && !granted);
+        if let Some(delay) = decided {
+            self.spent.retried += u64::from(under.attempt == 1);
+            self.spent.extra_attempts += 1;
+            under.attempt += 1;
+            under.waiting = Some(Waiting {
+                delay: Box::pin(delay.into_future()),
+                until: now + wait,
+                counts: share.is_some(),
+            });
+            self.under_way.push(under);
+        }
+        Ok(())
+    }
+
+    /// Those whose delay is over begin their next attempt, which the budget counts from now on.
+    fn pass(&mut self) -> Result<(), TestCaseError> {
+        let now = time::now();
+        for under in &mut self.under_way {
+            prop_assert_eq!(under.call.number(), under.attempt);
+            let Some(waiting) = &mut under.waiting else {
+                continue;
+            };
+            let mut context = Context::from_waker(Waker::noop());
+            let polled = waiting.delay.as_mut().poll(&mut context);
+            prop_assert_eq!(polled.is_ready(), waiting.until <= now);
+            if polled.is_ready() {
+                self.spent.began.extend(waiting.counts.then_some(now));
+                under.waiting = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn agrees(&self) -> Result<(), TestCaseError> {
+        let (now, spent, seen) = (time::now(), &self.spent, snapshot(self.retry));
+        prop_assert_eq!(seen.retried, spent.retried);
+        prop_assert_eq!(seen.extra_attempts, spent.extra_attempts);
+        prop_assert_eq!(seen.recovered, spent.recovered);
+        prop_assert_eq!(seen.gave_up, spent.gave_up);
+        if let Some(budget) = seen.budget {
+            prop_assert_eq!(budget.used, self.used(now));
+            prop_assert_eq!(budget.calls, newest(&spent.calls, now, 100));
+        }
+        Ok(())
+    }
+}
+
 async fn compare(shared: Shared, turns: Vec<Turn>) -> Result<(), TestCaseError> {
     let retry = retry(shared.policy());
-    let mut shared = shared;
-    let mut spent = Spent::default();
-    let mut calls: BTreeMap<usize, (RetryCall<'_>, Place, Option<Pin<Box<Delaying>>>)> =
-        BTreeMap::new();
-    let mut number = 0;
+    let mut history = History {
+        retry: &retry,
+        shared,
+        spent: Spent::default(),
+        under_way: Vec::new(),
+    };
     for turn in turns {
-        let chosen = |which: usize| calls.keys().copied().nth(which % calls.len().max(1));
         match turn {
-            Turn::Begin(count) => {
-                for _ in 0..count {
-                    let place = Place {
-                        attempt: 1,
-                        waits: None,
-                    };
-                    calls.insert(number, (retry.begin(), place, None));
-                    number += 1;
-                    if shared.enabled && shared.share.is_some() {
-                        spent.calls.push(time::now());
-                    }
-                }
-            }
+            Turn::Begin(count) => (0..count).for_each(|_| history.begin()),
             Turn::Fail(which) | Turn::Succeed(which) => {
-                let Some(key) = chosen(which) else { continue };
-                let (mut call, place, delay) = calls.remove(&key).expect("chosen");
-                if place.waits.is_some() {
-                    calls.insert(key, (call, place, delay));
-                    continue;
-                }
-                let fails = matches!(turn, Turn::Fail(_));
-                let decided = call.decide(if fails {
-                    Verdict::Failure
-                } else {
-                    Verdict::Success
-                });
-                let now = time::now();
-                let waiting = |(_, place, _): &&(RetryCall<'_>, Place, _)| {
-                    matches!(place.waits, Some((_, true)))
-                };
-                let used =
-                    calls.values().filter(waiting).count() as u64 + newest(&spent.began, now, 101);
-                let limit = shared.share.map(|parts| {
-                    let calls = newest(&spent.calls, now, 100);
-                    (calls * u64::from(parts) / 1_000_000).max(30)
-                });
-                let again = fails && shared.enabled && place.attempt < shared.attempts;
-                let granted = again && limit.is_none_or(|limit| used < limit);
-                prop_assert_eq!(decided.is_some(), granted, "{} of {:?}", used, limit);
-                spent.recovered += u64::from(!fails && place.attempt > 1);
-                spent.gave_up += u64::from(fails && shared.enabled && !granted);
-                if let Some(delay) = decided {
-                    spent.retried += u64::from(place.attempt == 1);
-                    spent.extra_attempts += 1;
-                    let waits = Some((now + shared.delay, shared.share.is_some()));
-                    let place = Place {
-                        attempt: place.attempt + 1,
-                        waits,
-                    };
-                    calls.insert(key, (call, place, Some(Box::pin(delay.into_future()))));
+                if let Some(which) = history.chosen(which) {
+                    history.end(which, matches!(turn, Turn::Fail(_)))?;
                 }
             }
             Turn::Drop(which) => {
-                if let Some(key) = chosen(which) {
-                    drop(calls.remove(&key));
+                if let Some(which) = history.chosen(which) {
+                    drop(history.under_way.swap_remove(which));
                 }
             }
             Turn::Panic(which) => {
-                if let Some(key) = chosen(which) {
-                    let call = AssertUnwindSafe(calls.remove(&key));
-                    let panics = || {
-                        let _call = call;
+                if let Some(which) = history.chosen(which) {
+                    let under = history.under_way.swap_remove(which);
+                    let panics = AssertUnwindSafe(|| {
+                        let _under = under;
                         resume_unwind(Box::new("the body panics"));
-                    };
-                    prop_assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+                    });
+                    prop_assert!(catch_unwind(panics).is_err());
                 }
             }
             Turn::Pass(length) => tokio::time::advance(Duration::from_nanos(length)).await,
             Turn::Reconfigure(enabled, attempts, delay, share) => {
-                shared = Shared {
+                history.shared = Shared {
                     enabled,
                     attempts,
                     delay,
                     share,
                 };
-                retry.reconfigure(&shared.policy());
+                retry.reconfigure(&history.shared.policy());
             }
         }
-        // Those whose delay is over begin their next attempt, which the budget counts from now on.
-        let now = time::now();
-        for (call, place, delay) in calls.values_mut() {
-            prop_assert_eq!(call.number(), place.attempt);
-            let (Some((until, counts)), Some(delaying)) = (place.waits, delay.as_mut()) else {
-                continue;
-            };
-            let polled = delaying
-                .as_mut()
-                .poll(&mut Context::from_waker(Waker::noop()));
-            // The timer's wheel turns in milliseconds; the histories do so too.
-            let yields = polled.is_pending() && until <= now;
-            prop_assert!(!yields || (place.attempt - 1).is_multiple_of(YIELD_EVERY));
-            prop_assert!(polled.is_pending() || until <= now);
-            if polled.is_ready() {
-                *delay = None;
-                place.waits = None;
-                if counts {
-                    spent.began.push(now);
-                }
-            }
-        }
-        let seen = snapshot(&retry);
-        prop_assert_eq!(
-            (
-                seen.retried,
-                seen.extra_attempts,
-                seen.recovered,
-                seen.gave_up
-            ),
-            (
-                spent.retried,
-                spent.extra_attempts,
-                spent.recovered,
-                spent.gave_up
-            )
-        );
-        if let Some(budget) = seen.budget {
-            let waiting = calls
-                .values()
-                .filter(|(_, place, _)| matches!(place.waits, Some((_, true))));
-            let used = waiting.count() as u64 + newest(&spent.began, now, 101);
-            prop_assert_eq!(budget.used, used);
-            prop_assert_eq!(budget.calls, newest(&spent.calls, now, 100));
-        }
+        history.pass()?;
+        history.agrees()?;
     }
-    calls.clear();
-    let held = snapshot(&retry).budget;
-    prop_assert!(held.is_none_or(|budget| budget.used == newest(&spent.began, time::now(), 101)));
-    Ok(())
+    history.under_way.clear();
+    history.agrees()
 }
 
 proptest! {
