@@ -277,7 +277,7 @@ pub(crate) fn settings(text: &str) -> Vec<Documented> {
             } else if policy.is_empty()
                 && let Some(name) = line.split('"').nth(1)
             {
-                policy = name.to_owned();
+                name.clone_into(&mut policy);
                 documentation.clear();
             }
             if let Some(setting) = found.last_mut().filter(|setting| setting.policy == policy) {
@@ -305,38 +305,28 @@ pub(crate) fn promises(path: &str, text: &str, tests: &BTreeSet<String>) -> Vec<
         "above ",
         "longer than",
         "more than",
-        "Ascending",
+        "ascending",
     ];
     let mut violations = Vec::new();
     for setting in settings(text) {
-        let Documented {
-            line,
-            policy,
-            key,
-            documentation,
-            is_checked,
-        } = setting;
-        let said = documentation.to_lowercase();
-        let mut add = |rule: String| violations.push(Violation::new(path, line, rule));
+        let (kind, key) = (setting.policy.as_str(), setting.key.as_str());
+        let said = setting.documentation.to_lowercase();
+        let mut add = |rule: String| violations.push(Violation::new(path, setting.line, rule));
         if !said.contains("default") {
             add(format!("`{key}` does not say its default"));
         }
-        if is_checked
-            && !RANGES
-                .iter()
-                .any(|range| documentation.to_lowercase().contains(&range.to_lowercase()))
-        {
+        if setting.is_checked && !RANGES.iter().any(|range| said.contains(range)) {
             add(format!("`{key}` is checked and does not say its range"));
         }
-        let effect = EFFECTS
+        match EFFECTS
             .iter()
-            .find(|(of, name, _)| (*of, *name) == (&policy, &key));
-        match effect {
+            .find(|(of, name, _)| (*of, *name) == (kind, key))
+        {
             None => add(format!(
-                "no test says what `{key}` of `{policy}` does: name one in EFFECTS"
+                "no test says what `{key}` of `{kind}` does: name one in EFFECTS"
             )),
-            Some((.., test)) if !tests.contains(*test) => {
-                add(format!("`{key}` of `{policy}`: there is no test `{test}`"));
+            Some((.., named)) if !tests.contains(*named) => {
+                add(format!("`{key}` of `{kind}`: there is no test `{named}`"));
             }
             Some(_) => {}
         }
