@@ -32,6 +32,8 @@ mod sync;
 mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod time;
 mod window;
 

@@ -1,3 +1,4 @@
+use super::settings::MOST;
 use super::state::{ADMITTED_AT, WAITING_AT};
 use super::*;
 use crate::time::now;
@@ -6,6 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::task::Wake;
+use std::time::Duration;
 use tokio::time::{advance, sleep, timeout};
 
 const fn policy(limit: u32, queue: u32) -> BulkheadPolicy {
@@ -707,7 +709,7 @@ impl Oracle {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+    #![proptest_config(crate::tests::histories())]
 
     #[test]
     fn a_bulkhead_does_what_lists_of_calls_would_do(steps in steps()) {
