@@ -68,12 +68,18 @@
 //!
 //! # Features
 //!
+//! - `http` (off): [`http`], a router with a page for people, JSON, a live stream, Prometheus text, and
+//!   control.
 //! - `serde` (off): snapshots, events and settings implement `serde::Serialize`.
 //!
 //! It needs tokio, for its timers. Where tokio's feature `test-util` is on, paused time moves every
 //! timeout, delay and open breaker.
 
 pub use resilient_core::*;
+
+#[cfg(feature = "http")]
+#[doc(inline)]
+pub use resilient_http as http;
 
 // The pages link to each other as files, for readers of the repository. Of two definitions of a link the
 // first one holds, so in rustdoc they link to the attributes.

@@ -3,6 +3,11 @@
 //! Reporting costs one relaxed load where nobody listens. Events of one policy arrive in the order
 //! in which they happened; a subscriber that falls behind loses the oldest, which is counted.
 
+mod history;
+
+pub use history::{HISTORY_CAPACITY, History};
+pub(crate) use history::{after as history_after, next as next_history};
+
 use crate::error::Rejected;
 use crate::setting::{Kind, Override};
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
@@ -20,9 +25,14 @@ pub const EVENT_CAPACITY: usize = 1024;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Event {
-    /// Counts up by one from event to event while anybody listens, from 0.
+    /// Counts up by one from event to event while anybody listens, from 0; otherwise from one event
+    /// that is remembered to the next.
     pub number: u64,
     /// When it happened, for people; nothing is decided by it.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "at_ms", serialize_with = "crate::data::moment")
+    )]
     pub at: SystemTime,
     /// The kind of the policy.
     pub kind: Kind,
@@ -37,7 +47,7 @@ pub struct Event {
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize),
-    serde(rename_all = "snake_case")
+    serde(tag = "name", rename_all = "snake_case")
 )]
 #[non_exhaustive]
 pub enum What {
@@ -57,6 +67,10 @@ pub enum What {
         /// The number of the attempt that failed, from 1.
         attempt: u32,
         /// How long the call waits before the next attempt.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "delay_ms", serialize_with = "crate::data::millis")
+        )]
         delay: Duration,
     },
     /// An attempt failed and no other one follows, although its error would deserve one.
@@ -107,16 +121,24 @@ static CHANNEL: LazyLock<broadcast::Sender<Event>> =
 #[cold]
 pub(crate) fn emit(kind: Kind, policy: &'static str, what: What) {
     trace(kind, policy, &what);
-    if SUBSCRIBERS.load(Ordering::Relaxed) != 0 {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let is_important = history::is_important(&what);
+    let is_heard = SUBSCRIBERS.load(Ordering::Relaxed) != 0;
+    if !is_important && !is_heard {
+        return;
+    }
+    let event = Event {
+        number: NUMBER.fetch_add(1, Ordering::Relaxed),
+        at: SystemTime::now(),
+        kind,
+        policy,
+        what,
+    };
+    if is_important {
+        history::remember(event.clone());
+    }
+    if is_heard {
         // Fails only when the last subscriber has just left.
-        let _ = CHANNEL.send(Event {
-            number,
-            at: SystemTime::now(),
-            kind,
-            policy,
-            what,
-        });
+        let _ = CHANNEL.send(event);
     }
 }
 

@@ -10,13 +10,13 @@ use crate::configured::Configured;
 use crate::definition::Declaration;
 use crate::entry::{AnyEntry, Changes, Entry, ReconfigureError, Reconfigured};
 use crate::error::Rejected;
-use crate::event::{self, Events, What};
+use crate::event::{self, Events, History, What};
 use crate::policy::{
     AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadPolicy, CircuitBreaker,
     CircuitBreakerPolicy, Fallback, FallbackPolicy, Policy, RateLimitPolicy, RateLimiter, Retry,
     RetryPolicy, Timeout, TimeoutPolicy,
 };
-use crate::setting::{InvalidSetting, Kind, Override, Setting};
+use crate::setting::{InvalidSetting, Kind, Override, Setting, Source};
 use crate::sync::Mutex;
 use crate::time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -223,7 +223,9 @@ impl Registry {
     /// };
     /// registry().disable_all("is it us, or is it them?");
     /// assert_eq!(enabled(), Some(Value::Flag(false)));
+    /// assert_eq!(registry().all_disabled().unwrap().reason(), "is it us, or is it them?");
     /// registry().enable_all("it was them");
+    /// assert_eq!(registry().all_disabled(), None);
     /// assert_eq!(enabled(), Some(Value::Flag(true)));
     /// # Ok::<(), resilient_core::RegisterError>(())
     /// ```
@@ -243,6 +245,39 @@ impl Registry {
                 entry.switch_all(None, Some(&by));
             }
         }
+    }
+
+    /// Why all policies are switched off by [`disable_all`](Self::disable_all); `None` if they are not,
+    /// or not any more.
+    pub fn all_disabled(&self) -> Option<Override> {
+        let by = self.all_off.lock().clone()?;
+        let all = self.all();
+        let is_off = |setting: &Setting| {
+            setting.key == "enabled" && setting.source == Source::Override { by: by.clone() }
+        };
+        let holds = all.is_empty() || all.iter().any(|entry| entry.settings().iter().any(is_off));
+        holds.then_some(by)
+    }
+
+    /// The kind of this name, if there is any policy of it.
+    pub fn kind(&self, name: &str) -> Option<Kind> {
+        let entries = self.entries.lock();
+        let mut kinds = entries.keys().map(|(_, kind)| *kind);
+        kinds.find(|kind| kind.as_str() == name)
+    }
+
+    /// What is remembered of the important events after this position, from 0; see [`History`].
+    pub fn history(&self, after: u64) -> History {
+        event::history_after(after)
+    }
+
+    /// The same, as soon as there is any.
+    ///
+    /// # Cancel safety
+    ///
+    /// No event is lost if the future is dropped.
+    pub async fn next_history(&self, after: u64) -> History {
+        event::next_history(after).await
     }
 
     pub(crate) const fn configured(&self) -> &Mutex<Configured> {
