@@ -37,7 +37,8 @@ const WORDS = {
   closed: "closed", open: "OPEN", half_open: "half-open", ramping: "ramping up",
   forced_open: "FORCED OPEN", disabled: "disabled", metrics_only: "only watching",
 };
-const kindName = (kind) => KINDS[kind] ?? kind;
+const ATTENTION = "attention";
+const kindName = (kind) => (kind === ATTENTION ? "Needs attention" : KINDS[kind] ?? kind);
 const oneOf = (kind) => ONE[kind] ?? kind;
 const number = (count) => count.toLocaleString("en");
 const many = (count, one, more = `${one}s`) => `${number(count)} ${count === 1 ? one : more}`;
@@ -225,11 +226,11 @@ const FACES = {
   },
   bulkhead: {
     meter: ({ live }) => live.limit === null ? null : {
-      of: live.limit + live.queue, parts: [[live.inside, ""], [live.waiting, "waiting"]], full: live.inside >= live.limit,
-      label: `${live.inside} of ${live.limit} inside, ${live.waiting} of ${live.queue} waiting`,
+      value: live.inside, of: live.limit, full: live.inside >= live.limit, label: `${live.inside} of ${live.limit} inside`,
+      beneath: live.queue > 0 ? { value: live.waiting, of: live.queue, label: `${live.waiting} of ${live.queue} waiting` } : null,
     },
     facts: ({ live }) => [
-      ["waiting ", () => `${number(live.waiting)} of ${number(live.queue)}`],
+      (live.queue > 0 || live.waiting > 0) && ["waiting ", () => `${number(live.waiting)} of ${number(live.queue)}`],
       ["refused ", () => number(live.rejected)],
       ["admitted ", () => number(live.admitted)],
     ],
@@ -237,7 +238,7 @@ const FACES = {
   },
   rate_limit: {
     meter: ({ live }) => live.burst === null ? null : {
-      of: live.burst, parts: [[live.available, ""]], full: live.available === 0, label: `${live.available} of ${live.burst} left`,
+      value: live.available, of: live.burst, full: false, label: `${live.available} of ${live.burst} left`,
     },
     facts: ({ live }) => [
       live.rate && ["rate ", () => `${number(live.rate.count)} in ${span(live.rate.per_ms)}`],
@@ -252,9 +253,9 @@ const FACES = {
       live.budget && live.budget.calls > 0 && ["in the last 10 s ", () => `×${(1 + live.budget.used / live.budget.calls).toFixed(2)}`],
       live.retried > 0 && ["a retried call makes ", () => `${(1 + live.extra_attempts / live.retried).toFixed(1)} attempts`],
       live.budget && ["budget left ", () => number(live.budget.left)],
-      ["extra attempts ", () => number(live.extra_attempts)],
-      ["recovered ", () => number(live.recovered)],
-      ["given up ", () => number(live.gave_up)],
+      live.retried > 0 && ["extra attempts ", () => number(live.extra_attempts)],
+      live.recovered > 0 && ["recovered ", () => number(live.recovered)],
+      live.gave_up > 0 && ["given up ", () => number(live.gave_up)],
     ],
   },
   timeout: {
@@ -274,7 +275,8 @@ class Card {
     this.button = make("button", { type: "button", className: "open-tile", "aria-haspopup": "dialog", onclick: () => openDetail(this.key) }, policy.name);
     this.state = part("span", "state");
     this.why = part("p", "why");
-    this.meter = make("div", { className: "meter", role: "meter", "aria-valuemin": "0", hidden: true });
+    this.meter = make("div", { className: "meter", role: "meter", "aria-valuemin": "0", hidden: true }, make("i"));
+    this.beneath = make("div", { className: "meter thin", role: "meter", "aria-valuemin": "0", hidden: true }, make("i"));
     this.facts = part("p", "facts");
     this.spark = make("div", { hidden: true });
     this.affected = part("p", "affected");
@@ -282,7 +284,8 @@ class Card {
     this.actions = part("div", "actions");
     this.node = make("article", { className: "tile", "aria-label": `${oneOf(policy.kind)} ${policy.name}` },
       make("div", { className: "top" }, make("h3", {}, this.button), this.state),
-      this.why, this.meter, this.facts, this.spark, this.affected, this.source, this.actions);
+      make("p", { className: "kind-label" }, oneOf(policy.kind)),
+      this.why, this.meter, this.beneath, this.facts, this.spark, this.affected, this.source, this.actions);
     this.shape = this.samples = this.acts = null;
   }
   update(policy) {
@@ -304,7 +307,9 @@ class Card {
     show(this.why, why !== "");
     this.parts = policy.lets_through ? [] : face.facts(policy).filter(Boolean);
     this.tick(age());
-    this.updateMeter(face.meter?.(policy));
+    const meter = face.meter?.(policy);
+    fill(this.meter, meter);
+    fill(this.beneath, meter?.beneath);
     this.updateSpark(policy);
     write(this.affected, policy.call_sites.length === 0 ? "" : `${level === "" ? "on" : "affects"} ${policy.call_sites.map(short).join(", ")}`);
     this.affected.title = policy.call_sites.join("\n");
@@ -325,26 +330,13 @@ class Card {
     this.facts.replaceChildren(...this.parts.flatMap(([what, value], at) => [(at > 0 ? " · " : "") + what, make("b", {}, value(passed))]));
     show(this.facts, text !== "");
   }
-  updateMeter(meter) {
-    show(this.meter, Boolean(meter));
-    if (!meter) return;
-    this.meter.classList.toggle("full", meter.full);
-    this.meter.setAttribute("aria-valuemax", meter.of);
-    this.meter.setAttribute("aria-valuenow", meter.parts[0][0]);
-    this.meter.setAttribute("aria-valuetext", meter.label);
-    this.meter.setAttribute("aria-label", meter.label);
-    meter.parts.forEach(([value, className], at) => {
-      const bar = this.meter.children[at] ?? this.meter.appendChild(make("i", { className }));
-      bar.style.width = `${Math.min(100, (100 * value) / Math.max(1, meter.of))}%`;
-    });
-  }
   updateSpark({ kind, recent }) {
     const has = recent !== null && ["circuit_breaker", "bulkhead", "rate_limit"].includes(kind);
     const samples = has ? JSON.stringify(recent) : "";
     if (this.samples === samples) return;
     this.samples = samples;
     show(this.spark, has && (kind === "circuit_breaker" || sum(recent.good) + sum(recent.refused) > 0));
-    if (has) this.spark.replaceChildren(sparkline(recent));
+    if (has) this.spark.replaceChildren(minutes(recent));
   }
   updateActions(policy) {
     const acts = access().control && policy.kind === "circuit_breaker" && policy.live.state !== "closed" && !policy.lets_through;
@@ -356,6 +348,15 @@ class Card {
     ] : []));
     show(this.actions, acts);
   }
+}
+
+function fill(bar, meter) {
+  show(bar, Boolean(meter));
+  if (!meter) return;
+  const { value, of, full, label } = meter;
+  bar.classList.toggle("full", Boolean(full));
+  for (const [name, text] of [["aria-valuemax", of], ["aria-valuenow", Math.min(value, of)], ["aria-label", label]]) bar.setAttribute(name, text);
+  bar.firstChild.style.width = `${Math.min(100, (100 * value) / Math.max(1, of))}%`;
 }
 
 const sum = (counts) => counts.reduce((total, one) => total + (one ?? 0), 0);
@@ -375,11 +376,16 @@ function sparkline(recent) {
       paths[name] += `M${x + 1} ${y.toFixed(1)}h7v${height.toFixed(1)}h-7z`;
     }
   });
-  const text = `Last five minutes: ${number(sum(good))} good, ${number(sum(bad))} failed, ${number(sum(refused))} refused`;
-  const title = svg("title", {});
-  title.textContent = text;
   const drawn = Object.entries(paths).filter(([, d]) => d).map(([name, d]) => svg("path", { class: name, d }));
-  return svg("svg", { class: "spark", viewBox: "0 0 300 40", preserveAspectRatio: "none", role: "img", "aria-label": text }, title, ...drawn);
+  return svg("svg", { class: "spark", viewBox: "0 0 300 40", preserveAspectRatio: "none", "aria-hidden": "true" }, ...drawn);
+}
+/** The bars of the last minutes, and the same in words. */
+function minutes(recent) {
+  const seen = recent.good.filter((one) => one !== null).length;
+  const counts = [["good", recent.good], ["failed", recent.bad], ["refused", recent.refused]].map(([what, each]) => [what, sum(each)]);
+  const text = counts.filter(([what, count]) => count > 0 || what === "good").map(([what, count]) => `${number(count)} ${what}`).join(", ");
+  const length = seen >= recent.good.length ? "last 5 min" : `last ${span(seen * state.overview.bucket_ms)}`;
+  return make("figure", {}, sparkline(recent), make("figcaption", {}, `${length}: ${text}`));
 }
 
 // ---- The whole page
@@ -394,10 +400,9 @@ function sectionOf(kind) {
     const node = make("section", { className: "kind", "data-kind": kind, "aria-label": kindName(kind) }, make("h2", {}, kindName(kind), " ", count), grid);
     section = { node, grid, count };
     sections.set(kind, section);
-    const order = [...Object.keys(KINDS), kind];
+    const order = [ATTENTION, ...Object.keys(KINDS), kind];
     const place = [...sections.keys()].sort((one, other) => order.indexOf(one) - order.indexOf(other));
     for (const each of place) find("policies").append(sections.get(each).node);
-    find("kind").append(make("option", { value: kind }, kindName(kind)));
   }
   return section;
 }
@@ -416,7 +421,9 @@ async function render() {
     const isNew = !card;
     if (isNew) state.cards.set(key, (card = new Card(policy)));
     card.update(policy);
-    if (isNew) { card.section = sectionOf(policy.kind); filterOne(card); card.section.grid.append(card.node); }
+    const section = sectionOf(card.rank < 2 ? ATTENTION : policy.kind);
+    if (card.section !== section) moveTo(card, section);
+    if (isNew) offerKind(policy.kind);
     if (performance.now() - begun > 8) { await frame(); begun = performance.now(); }
   }
   sort();
@@ -425,11 +432,29 @@ async function render() {
   if (state.opened) updateNow();
   tick();
 }
+/** Whoever has the focus keeps it. */
+function moveTo(card, section) {
+  const isFocused = card.node.contains(document.activeElement);
+  card.section = section;
+  filterOne(card);
+  section.grid.append(card.node);
+  if (isFocused) card.button.focus();
+}
+function offerKind(kind) {
+  const offered = [...find("kind").options].some((option) => option.value === kind);
+  if (!offered) find("kind").append(make("option", { value: kind }, kindName(kind)));
+}
 function sort() {
-  for (const { grid } of sections.values()) {
-    const cards = [...state.cards.values()].filter((card) => card.section.grid === grid);
+  for (const section of sections.values()) {
+    const { grid } = section;
+    const cards = [...state.cards.values()].filter((card) => card.section === section);
     cards.sort((one, other) => one.rank - other.rank || one.policy.name.localeCompare(other.policy.name));
-    cards.forEach((card, at) => { if (grid.children[at] !== card.node) grid.insertBefore(card.node, grid.children[at] ?? null); });
+    cards.forEach((card, at) => {
+      if (grid.children[at] === card.node) return;
+      const isFocused = card.node.contains(document.activeElement);
+      grid.insertBefore(card.node, grid.children[at] ?? null);
+      if (isFocused) card.button.focus();
+    });
   }
 }
 function headline() {
@@ -623,7 +648,7 @@ function updateNow() {
   opened.now.replaceChildren(
     make("p", { className: "state", "data-level": level }, mark(shapeOf(policy)), wordOf(policy)),
     make("dl", { className: "answers" }, rows),
-    policy.recent && ["circuit_breaker", "bulkhead", "rate_limit"].includes(policy.kind) ? sparkline(policy.recent) : "");
+    policy.recent && ["circuit_breaker", "bulkhead", "rate_limit"].includes(policy.kind) ? minutes(policy.recent) : "");
   tickNow(age());
   const counts = Object.entries(live.counts && !Array.isArray(live.counts) ? live.counts : {});
   const times = Object.entries(live.time_in ?? {}).map(([name, ms]) => [name.replace(/_ms$/, ""), ms]).filter(([, ms]) => ms > 0);

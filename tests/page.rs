@@ -1,0 +1,370 @@
+//! The page in a real browser: what it shows, what it steers, and what it never does.
+//!
+//! Each test is a program of its own for the registry's sake only in name: policies are looked up by
+//! theirs. Pictures of the main states are left in `target/screenshots`.
+
+#[path = "page/browser.rs"]
+mod browser;
+
+use browser::{Browser, DESKTOP, Found, Window};
+use resilient::http::{Access, Actor, Options, router};
+use resilient::{
+    BulkheadPolicy, CircuitBreakerPolicy, CircuitBreakerState, RateLimitPolicy, Rejected,
+    TimeoutPolicy, bulkhead, circuit_breaker, fallback, policy, registry, retry, timeout,
+};
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
+
+/// One browser at a time: they share the registry, and this machine.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("it does not answer")]
+    Down,
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+}
+
+#[fallback(value = 0)]
+#[timeout("page.price", 5s)]
+#[circuit_breaker("page.pricing", failure_threshold = 3, open_for = 60s)]
+#[retry("page.pricing", 2, backoff = fixed(1ms))]
+#[bulkhead("page.pricing", 20, queue = 10)]
+async fn price(is_up: bool) -> Result<u32, Error> {
+    if is_up { Ok(7) } else { Err(Error::Down) }
+}
+
+/// The address of a page that is served until the test ends.
+async fn served(options: Options) -> Found<String> {
+    let app = axum::Router::new().nest_service("/resilience", router::<()>(options));
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    Ok(format!("http://{address}/resilience"))
+}
+
+fn with_control() -> Options {
+    Options::new()
+        .title("shop")
+        .authorise(|_, _| Some(Actor::new("ana")))
+}
+
+fn tile(name: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('.tile')].find((tile) => tile.querySelector('.open-tile').textContent === {name:?})"
+    )
+}
+
+fn breaker(name: &str) -> String {
+    format!("document.querySelector('.tile[aria-label=\"circuit breaker {name}\"]')")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_breaker_goes_red_and_tells_why_and_is_steered() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let Some(browser) = Browser::open(DESKTOP).await? else {
+        return Ok(());
+    };
+    let shop = served(with_control()).await?;
+    for _ in 0..20 {
+        assert_eq!(price(true).await.ok(), Some(7));
+    }
+    browser.go(&shop).await?;
+    let tile = breaker("page.pricing");
+    browser
+        .wait_for(&format!("{tile}?.innerText.includes('closed')"))
+        .await?;
+    browser
+        .wait_for("document.querySelectorAll('#functions details').length > 0")
+        .await?;
+    browser.picture("healthy").await?;
+
+    for _ in 0..6 {
+        assert_eq!(price(false).await.ok(), Some(0), "the fallback answers");
+    }
+    browser
+        .wait_for(&format!("{tile}.innerText.includes('OPEN')"))
+        .await?;
+    let text = browser.script(&format!("return {tile}.innerText")).await?;
+    let text = text.as_str().unwrap_or_default();
+    for told in [
+        "3 of the last 3 calls failed (failure_threshold = 3)",
+        "tried again in",
+        "affects page::price",
+        "set at tests/page.rs:",
+    ] {
+        assert!(text.contains(told), "{told:?} is missing in {text}");
+    }
+    let verdict = browser
+        .script("return document.querySelector('#verdict').innerText")
+        .await?;
+    assert!(
+        verdict
+            .as_str()
+            .is_some_and(|verdict| verdict.contains("attention")),
+        "{verdict}"
+    );
+    browser
+        .wait_for("document.querySelector('#changes').innerText.includes('page.pricing')")
+        .await?;
+    browser.picture("open").await?;
+
+    browser
+        .click("[aria-label='circuit breaker page.pricing'] .open-tile")
+        .await?;
+    browser
+        .wait_for("document.querySelector('dialog table tr.decides')")
+        .await?;
+    browser
+        .wait_for("document.querySelector('dialog .stack [aria-current]')")
+        .await?;
+    browser.picture("detail").await?;
+    let decides = browser
+        .script("return document.querySelector('tr.decides').innerText")
+        .await?;
+    assert!(
+        decides
+            .as_str()
+            .is_some_and(|row| row.contains("attribute at tests/page.rs")),
+        "{decides}"
+    );
+    browser.press("\u{e00c}").await?; // Escape
+    browser
+        .wait_for("!document.querySelector('dialog').open")
+        .await?;
+
+    // Reset asks for a reason, and is done by whom the authoriser named.
+    browser
+        .click("[aria-label='circuit breaker page.pricing'] .actions button")
+        .await?;
+    browser
+        .wait_for("document.querySelector('dialog form input')")
+        .await?;
+    browser
+        .type_into("dialog form input", "the price list is back")
+        .await?;
+    browser.picture("control").await?;
+    browser.click("dialog form button.main").await?;
+    browser
+        .wait_for(&format!("{tile}.innerText.includes('closed')"))
+        .await?;
+    let breaker = registry()
+        .circuit_breaker("page.pricing")
+        .ok_or("it is known")?;
+    assert_eq!(breaker.state(), CircuitBreakerState::Closed);
+    let changes = "document.querySelector('#changes').innerText";
+    browser
+        .wait_for(&format!(
+            "{changes}.includes('the price list is back, by ana')"
+        ))
+        .await?;
+
+    // What is refused is told in place.
+    browser.script("[...document.querySelectorAll('dialog td button')].find((one) => one.ariaLabel === 'Change open_for').click()").await?;
+    let value = "dialog table form input";
+    browser
+        .script("document.querySelector('dialog table form input').value = ''")
+        .await?;
+    browser.type_into(value, "soon").await?;
+    browser
+        .script("document.querySelectorAll('dialog table form input')[1].value = 'a slip'")
+        .await?;
+    browser.click("dialog table form button.main").await?;
+    browser.wait_for("document.querySelector('dialog table form .error').innerText.includes('a duration with its unit')").await?;
+    assert!(
+        browser
+            .complaints()
+            .await?
+            .iter()
+            .all(|one| one["source"] == "network"),
+        "only the 422"
+    );
+    browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_steer_sees_no_button_and_nothing_is_asked_of_others() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let Some(browser) = Browser::open(Window {
+        is_dark: true,
+        ..DESKTOP
+    })
+    .await?
+    else {
+        return Ok(());
+    };
+    let name = "<img src=x onerror=alert(1)> & \u{202e}\u{1f600} naïve \"name\"";
+    let policies = policy(name).circuit_breaker(CircuitBreakerPolicy::new());
+    policies.register()?;
+    let odd = registry().circuit_breaker(name).ok_or("it is known")?;
+    odd.force_open("<script>alert(2)</script>");
+    let reader = |_: &axum::http::request::Parts, access| {
+        (access == Access::Read).then(|| Actor::new("a reader"))
+    };
+    let shop = served(Options::new().title("<b>shop</b>").authorise(reader)).await?;
+    browser.go(&shop).await?;
+    let tile = tile(name);
+    browser
+        .wait_for(&format!("{tile}?.innerText.includes('FORCED OPEN')"))
+        .await?;
+    browser
+        .wait_for(&format!(
+            "{tile}.innerText.includes('<script>alert(2)</script>')"
+        ))
+        .await?;
+    browser
+        .wait_for("document.querySelector('#title').innerText === '<b>shop</b>'")
+        .await?;
+    let parsed = "return document.querySelectorAll('img, main script, h1 b').length";
+    assert_eq!(browser.script(parsed).await?, 0, "names are texts");
+    assert_eq!(
+        browser
+            .script("return document.querySelectorAll('.actions button').length")
+            .await?,
+        0
+    );
+    assert_eq!(
+        browser
+            .script("return document.querySelector('#all-off').hidden")
+            .await?,
+        true
+    );
+    browser.picture("dark").await?;
+
+    browser
+        .script(&format!("{tile}.querySelector('.open-tile').click()"))
+        .await?;
+    browser
+        .wait_for("document.querySelector('dialog table tbody tr')")
+        .await?;
+    assert_eq!(
+        browser
+            .script("return document.querySelectorAll('dialog td button, dialog form').length")
+            .await?,
+        0
+    );
+    let refused = browser
+        .script("return fetch('resilience/policy/reset?kind=circuit_breaker&name=page.pricing', { method: 'POST', body: '{\"reason\":\"r\"}', headers: { 'content-type': 'application/json' } }).then((answer) => answer.status)")
+        .await?;
+    assert_eq!(refused, 403);
+
+    let requests = browser.requests().await?;
+    let ours = |url: &&String| !url.starts_with("data:") && !url.starts_with(&shop);
+    let foreign: Vec<_> = requests.iter().filter(ours).collect();
+    assert!(requests.len() > 3 && foreign.is_empty(), "{foreign:?}");
+    let complaints = browser.complaints().await?;
+    let other = complaints.iter().filter(|one| {
+        !one["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("403"))
+    });
+    assert_eq!(other.count(), 0, "{complaints:?}");
+    odd.reset("the test is over");
+    browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_policies_stay_usable_on_a_phone_too() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let Some(browser) = Browser::open(DESKTOP).await? else {
+        return Ok(());
+    };
+    for number in 0..400 {
+        policy(format!("host-{number:03}.example"))
+            .circuit_breaker(CircuitBreakerPolicy::new())
+            .register()?;
+    }
+    for number in 0..200 {
+        policy(format!("tenant-{number:03}"))
+            .bulkhead(BulkheadPolicy::new().limit(number + 1).queue(5))
+            .timeout(TimeoutPolicy::new().duration(Duration::from_secs(2)))
+            .rate_limit(
+                RateLimitPolicy::new().rate(resilient::Rate::new(100, Duration::from_secs(1))),
+            )
+            .register()?;
+    }
+    for number in [17, 230, 391] {
+        let name = format!("host-{number:03}.example");
+        let breaker = registry().circuit_breaker(&name).ok_or("it is known")?;
+        breaker.force_open("a drill");
+    }
+    let shop = served(Options::new().title("a large shop")).await?;
+    browser.go(&shop).await?;
+    browser
+        .wait_for("document.querySelectorAll('.tile').length >= 1000")
+        .await?;
+    browser
+        .wait_for("document.querySelector('.kind .tile').innerText.includes('FORCED OPEN')")
+        .await?;
+    browser.picture("thousand").await?;
+
+    // From the key to the next picture, for each letter typed.
+    let slowest = browser
+        .script(
+            "const search = document.querySelector('#search'); let slowest = 0;
+             return (async () => {
+               for (const text of ['h', 'ho', 'host-3', 'host-39', 'host-391', '']) {
+                 const begun = performance.now();
+                 search.value = text;
+                 search.dispatchEvent(new Event('input', { bubbles: true }));
+                 await new Promise((done) => requestAnimationFrame(() => setTimeout(done)));
+                 slowest = Math.max(slowest, performance.now() - begun);
+               }
+               return slowest;
+             })()",
+        )
+        .await?;
+    let slowest = slowest.as_f64().ok_or("a number")?;
+    eprintln!("the slowest letter took {slowest:.0} ms");
+    assert!(slowest < 500.0, "a letter takes {slowest} ms");
+
+    // By keyboard alone: to the search, a name, the first tile, its details, and back.
+    browser.press("/").await?;
+    browser.press("host-391").await?;
+    browser
+        .wait_for("document.querySelector('#shown').innerText.startsWith('1 of')")
+        .await?;
+    browser.press("\u{e004}\u{e004}\u{e004}").await?; // Tab: kind, the switch, the tile
+    browser
+        .wait_for("document.activeElement.textContent === 'host-391.example'")
+        .await?;
+    browser.press("\u{e007}").await?; // Enter
+    browser
+        .wait_for("document.querySelector('dialog').open")
+        .await?;
+    browser.press("\u{e00c}").await?; // Escape
+    browser
+        .wait_for("document.activeElement.textContent === 'host-391.example'")
+        .await?;
+    browser
+        .script("document.querySelector('#search').value = ''")
+        .await?;
+    browser.click("#unhealthy").await?;
+    browser
+        .wait_for("!document.querySelector('.kind[data-kind=bulkhead]:not([hidden])')")
+        .await?;
+    browser.close().await?;
+
+    let phone = Window {
+        width: 360,
+        height: 740,
+        is_dark: false,
+    };
+    let Some(browser) = Browser::open(phone).await? else {
+        return Ok(());
+    };
+    browser.go(&shop).await?;
+    browser
+        .wait_for("document.querySelectorAll('.tile').length >= 1000")
+        .await?;
+    browser.picture("phone").await?;
+    let overflow = "return document.documentElement.scrollWidth - innerWidth";
+    assert_eq!(
+        browser.script(overflow).await?,
+        0,
+        "nothing is cut off at the side"
+    );
+    browser.close().await
+}
