@@ -14,7 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 pub(crate) const BUCKET: Duration = Duration::from_secs(10);
 /// How many buckets there are.
 pub(crate) const BUCKETS: usize = 30;
-/// No two samples are closer to each other than this.
+/// How often the program takes one, if it does.
 const EVERY: Duration = Duration::from_secs(2);
 /// Between two samples that are farther apart, nobody knows when something happened.
 const GAP: Duration = Duration::from_secs(15);
@@ -112,7 +112,7 @@ impl Samples {
         self.take(&registry.snapshot().policies);
     }
 
-    /// Takes a sample, unless the newest one is from just now.
+    /// Takes a sample.
     pub(crate) fn take(&self, policies: &[PolicySnapshot]) {
         let seen = policies.iter().filter_map(|policy| {
             let name = (policy.kind.as_str(), policy.name);
@@ -124,7 +124,6 @@ impl Samples {
     fn add(&self, seen: impl Iterator<Item = (Name, Deeds)>, now: Instant) {
         let mut series = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *series {
-            Some(series) if now.duration_since(series.sampled) < EVERY / 2 => {}
             Some(series) => series.add(seen, now),
             None => {
                 let mut first = Series {

@@ -1,5 +1,7 @@
 //! A real browser, driven by the W3C `WebDriver` protocol: just enough of it for these tests.
 
+#![allow(dead_code, reason = "each test program needs some of it")]
+
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use std::env;
@@ -238,6 +240,20 @@ impl Browser {
             .call(Method::POST, "/se/log", Some(json!({ "type": kind })))
             .await?;
         Ok(log.as_array().cloned().unwrap_or_default())
+    }
+
+    /// Takes the network away from the page.
+    pub(crate) async fn disconnect(&self) -> Found<()> {
+        let parameters = json!({
+            "offline": true,
+            "latency": 0,
+            "downloadThroughput": 0,
+            "uploadThroughput": 0,
+        });
+        self.command("Network.enable", &json!({})).await?;
+        self.command("Network.emulateNetworkConditions", &parameters)
+            .await?;
+        Ok(())
     }
 
     /// Leaves a picture of the window in `target/screenshots`.

@@ -12,7 +12,7 @@ function make(tag, properties, ...children) {
     else if (name.includes("-") || name === "role" || name === "for") element.setAttribute(name, value);
     else element[name] = value;
   }
-  element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
   return element;
 }
 
@@ -48,10 +48,13 @@ function span(ms) {
   if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
   const seconds = Math.round(ms / 1000);
   if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
-  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ${Math.floor(seconds / 60) % 60} min`;
-  return `${Math.floor(seconds / 86400)} d ${Math.floor(seconds / 3600) % 24} h`;
+  const two = (large, one, small, other) => (small === 0 ? `${large} ${one}` : `${large} ${one} ${small} ${other}`);
+  if (seconds < 3600) return two(Math.floor(seconds / 60), "min", seconds % 60, "s");
+  if (seconds < 86400) return two(Math.floor(seconds / 3600), "h", Math.floor(seconds / 60) % 60, "min");
+  return two(Math.floor(seconds / 86400), "d", Math.floor(seconds / 3600) % 24, "h");
 }
+/** Of something that has lasted so long: parts of a second tell nobody anything. */
+const lasted = (ms) => span(Math.max(1000, ms));
 /** Of something that has to be waited for: whole seconds, never 0 while there is some left. */
 const left = (ms) => (ms <= 0 ? "now" : `in ${span(Math.ceil(ms / 1000) * 1000)}`);
 const share = (part) => `${Number((part * 100).toFixed(1))}%`;
@@ -212,7 +215,7 @@ const FACES = {
     facts: (policy) => {
       const live = policy.live;
       const facts = [];
-      if (live.since_ms !== null) facts.push(["for ", (passed) => span(live.since_ms + passed)]);
+      if (live.since_ms !== null) facts.push(["for ", (passed) => lasted(live.since_ms + passed)]);
       if (live.next_probe_in_ms !== null) facts.push(["tried again ", (passed) => left(live.next_probe_in_ms - passed)]);
       if (live.next_step_in_ms !== null) facts.push(["next step ", (passed) => left(live.next_step_in_ms - passed)]);
       if (live.admitted_share !== null) facts.push(["lets through ", () => share(live.admitted_share)]);
@@ -381,11 +384,16 @@ function sparkline(recent) {
 }
 /** The bars of the last minutes, and the same in words. */
 function minutes(recent) {
-  const seen = recent.good.filter((one) => one !== null).length;
   const counts = [["good", recent.good], ["failed", recent.bad], ["refused", recent.refused]].map(([what, each]) => [what, sum(each)]);
+  if (counts.every(([, count]) => count === 0)) {
+    return make("figure", {}, make("figcaption", {}, `no calls in the last ${lengthOf(recent)}`));
+  }
   const text = counts.filter(([what, count]) => count > 0 || what === "good").map(([what, count]) => `${number(count)} ${what}`).join(", ");
-  const length = seen >= recent.good.length ? "last 5 min" : `last ${span(seen * state.overview.bucket_ms)}`;
-  return make("figure", {}, sparkline(recent), make("figcaption", {}, `${length}: ${text}`));
+  return make("figure", {}, sparkline(recent), make("figcaption", {}, `last ${lengthOf(recent)}: ${text}`));
+}
+function lengthOf(recent) {
+  const seen = recent.good.filter((one) => one !== null).length;
+  return seen >= recent.good.length ? "5 min" : span(seen * state.overview.bucket_ms);
 }
 
 // ---- The whole page
@@ -635,7 +643,7 @@ function updateNow() {
   const rows = [];
   const why = live.why ?? policy.attention?.because;
   if (why) rows.push(answer("why", () => why));
-  if (live.since_ms != null) rows.push(answer("since", (passed) => `${clock(state.overview.at_ms - live.since_ms)}, ${span(live.since_ms + passed)} ago`));
+  if (live.since_ms != null) rows.push(answer("since", (passed) => `${clock(state.overview.at_ms - live.since_ms)}, ${lasted(live.since_ms + passed)} ago`));
   if (live.next_probe_in_ms != null) rows.push(answer("tried again", (passed) => left(live.next_probe_in_ms - passed)));
   if (live.next_step_in_ms != null) rows.push(answer("next step", (passed) => left(live.next_step_in_ms - passed)));
   if (live.overridden) {
