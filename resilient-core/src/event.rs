@@ -121,9 +121,9 @@ static CHANNEL: LazyLock<broadcast::Sender<Event>> =
 #[cold]
 pub(crate) fn emit(kind: Kind, policy: &'static str, what: What) {
     trace(kind, policy, &what);
-    let is_important = history::is_important(&what);
+    let is_remembered = what.is_remembered();
     let is_heard = SUBSCRIBERS.load(Ordering::Relaxed) != 0;
-    if !is_important && !is_heard {
+    if !is_remembered && !is_heard {
         return;
     }
     let event = Event {
@@ -133,7 +133,7 @@ pub(crate) fn emit(kind: Kind, policy: &'static str, what: What) {
         policy,
         what,
     };
-    if is_important {
+    if is_remembered {
         history::remember(event.clone());
     }
     if is_heard {

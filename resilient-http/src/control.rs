@@ -13,7 +13,7 @@ use resilient_core::{Changes, CircuitBreaker, Given, Override, registry};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -198,15 +198,19 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Bytes, Refusal> {
 }
 
 fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|wrong| {
-        let status = match wrong.classify() {
-            Category::Data => StatusCode::UNPROCESSABLE_ENTITY,
-            _ => StatusCode::BAD_REQUEST,
-        };
-        Refusal::new(status, wrong.to_string())
-            .with("line", wrong.line())
-            .with("column", wrong.column())
-    })
+    // A list would do for a struct as well.
+    let object = serde_json::from_slice::<Map<String, Value>>(body);
+    object
+        .and_then(|_| serde_json::from_slice(body))
+        .map_err(|wrong| {
+            let status = match wrong.classify() {
+                Category::Data => StatusCode::UNPROCESSABLE_ENTITY,
+                _ => StatusCode::BAD_REQUEST,
+            };
+            Refusal::new(status, wrong.to_string())
+                .with("line", wrong.line())
+                .with("column", wrong.column())
+        })
 }
 
 /// The override that is asked for, by who is known to ask for it.

@@ -13,7 +13,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use http_body::Frame;
-use resilient_core::{Event, Events, History, What, registry};
+use resilient_core::{Event, Events, History, registry};
 use serde::Deserialize;
 use serde_json::json;
 use std::convert::Infallible;
@@ -77,6 +77,7 @@ struct Stream {
     foreword: Option<String>,
     /// What is not remembered, for who wants everything.
     all: Option<Events>,
+    is_caught_up: bool,
     missed: u64,
     shows_keys: bool,
     _place: OwnedSemaphorePermit,
@@ -101,6 +102,7 @@ impl Stream {
             position,
             foreword,
             all: wanted.all.then(|| registry().events()),
+            is_caught_up: false,
             missed: 0,
             shows_keys: door.shows_keys(request),
             _place: place,
@@ -114,35 +116,67 @@ impl Stream {
         }
         if before.is_empty() {
             before = tokio::select! {
-                history = registry().next_history(self.position) => self.remembered(&history),
-                event = passing(&mut self.all) => self.passing(&event),
+                text = self.happens() => text,
                 () = sleep(PULSE) => ": alive\n\n".to_owned(),
             };
         }
         (self, before.into())
     }
 
-    fn remembered(&mut self, history: &History) -> String {
+    /// What happens next.
+    async fn happens(&mut self) -> String {
+        if self.all.is_none() || !self.is_caught_up {
+            let history = match self.all {
+                None => registry().next_history(self.position).await,
+                Some(_) => registry().history(self.position),
+            };
+            self.is_caught_up = true;
+            if !history.events.is_empty() {
+                return self.remembered(history);
+            }
+        }
+        loop {
+            let Some(all) = &mut self.all else {
+                return String::new();
+            };
+            let event = all.next().await;
+            let missed = all.missed();
+            let mut text = String::new();
+            if missed > self.missed {
+                text.push_str(&lagged(missed - self.missed));
+                self.missed = missed;
+            }
+            if event.what.is_remembered() {
+                // It is in the history too, which knows its place; unless it was told before.
+                let mut history = registry().history(self.position);
+                let place = history
+                    .events
+                    .iter()
+                    .position(|one| one.number == event.number);
+                if let Some(place) = place {
+                    history.events.truncate(place + 1);
+                    text.push_str(&self.remembered(history));
+                }
+            } else {
+                // It has no id: nobody can come back to what is not remembered.
+                text.push_str(&self.written(&event));
+            }
+            if !text.is_empty() {
+                return text;
+            }
+        }
+    }
+
+    fn remembered(&mut self, history: History) -> String {
         let mut text = String::new();
         if let Some(missed) = history.after.checked_sub(self.position).filter(|n| *n > 0) {
             text.push_str(&lagged(missed));
         }
-        for (at, event) in (history.after + 1..).zip(&history.events) {
-            let _ = write!(text, "id: {}-{at}\n{}", *PROCESS, self.written(event));
-        }
         self.position = history.position();
-        text
-    }
-
-    /// An event that nobody remembers: it has no id, since nobody can come back to it.
-    fn passing(&mut self, event: &Event) -> String {
-        let mut text = String::new();
-        let missed = self.all.as_ref().map_or(0, Events::missed);
-        if missed > self.missed {
-            text.push_str(&lagged(missed - self.missed));
-            self.missed = missed;
+        for (at, event) in (history.after + 1..).zip(history.events) {
+            let _ = write!(text, "id: {}-{at}\n{}", *PROCESS, self.written(&event));
         }
-        text + &self.written(event)
+        text
     }
 
     fn written(&self, event: &Event) -> String {
@@ -156,22 +190,6 @@ impl Stream {
 
 fn lagged(missed: u64) -> String {
     format!("event: lagged\ndata: {}\n\n", json!({ "missed": missed }))
-}
-
-/// The next event that is not remembered anyway.
-async fn passing(all: &mut Option<Events>) -> Event {
-    let Some(events) = all else {
-        return std::future::pending().await;
-    };
-    loop {
-        let event = events.next().await;
-        if !matches!(
-            event.what,
-            What::Transition { .. } | What::Reconfigured { .. } | What::Undefined
-        ) {
-            return event;
-        }
-    }
 }
 
 /// One text after another, each made when the one before has been taken.

@@ -63,12 +63,15 @@ static REMEMBERED: LazyLock<Remembered> = LazyLock::new(|| Remembered {
     position: watch::Sender::new(0),
 });
 
-/// Whether events like this one are remembered.
-pub(super) const fn is_important(what: &What) -> bool {
-    matches!(
-        what,
-        What::Transition { .. } | What::Reconfigured { .. } | What::Undefined
-    )
+impl What {
+    /// Whether events like this one are remembered in the [`History`].
+    #[must_use]
+    pub const fn is_remembered(&self) -> bool {
+        matches!(
+            self,
+            Self::Transition { .. } | Self::Reconfigured { .. } | Self::Undefined
+        )
+    }
 }
 
 pub(super) fn remember(event: Event) {
@@ -125,7 +128,7 @@ mod tests {
         emit(KIND, "history", What::FellBack);
         emit(KIND, "history", What::Undefined);
         let seen = next(before).await;
-        assert!(seen.events.iter().all(|event| is_important(&event.what)));
+        assert!(seen.events.iter().all(|event| event.what.is_remembered()));
         assert!(seen.events.iter().any(|event| event.policy == "history"));
 
         for _ in 0..=HISTORY_CAPACITY {
