@@ -78,8 +78,10 @@
 pub use resilient_core::*;
 
 #[cfg(feature = "http")]
-#[doc(inline)]
-pub use resilient_http as http;
+#[doc = include_str!("../docs/http.md")]
+pub mod http {
+    pub use resilient_http::*;
+}
 
 // The pages link to each other as files, for readers of the repository. Of two definitions of a link the
 // first one holds, so in rustdoc they link to the attributes.

@@ -1,4 +1,7 @@
-#![doc = include_str!("../../docs/http.md")]
+//! Inspection and control of resilient's policies over HTTP, with a page for people.
+//!
+//! Use it through the crate `resilient`, as `resilient::http` with its feature `http`: there is the
+//! documentation of all routes.
 
 mod access;
 mod answer;

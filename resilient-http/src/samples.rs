@@ -123,20 +123,14 @@ impl Samples {
 
     fn add(&self, seen: impl Iterator<Item = (Name, Deeds)>, now: Instant) {
         let mut series = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match &mut *series {
-            Some(series) => series.add(seen, now),
-            None => {
-                let mut first = Series {
-                    begun: now,
-                    sampled: now,
-                    bucket: 0,
-                    known: [false; BUCKETS],
-                    policies: HashMap::new(),
-                };
-                first.add(seen, now);
-                *series = Some(first);
-            }
-        }
+        let series = series.get_or_insert_with(|| Series {
+            begun: now,
+            sampled: now,
+            bucket: 0,
+            known: [false; BUCKETS],
+            policies: HashMap::new(),
+        });
+        series.add(seen, now);
     }
 
     /// The last minutes of one policy, up to the newest sample.

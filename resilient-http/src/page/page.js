@@ -260,12 +260,13 @@ const FACES = {
       live.recovered > 0 && ["recovered ", () => number(live.recovered)],
       live.gave_up > 0 && ["given up ", () => number(live.gave_up)],
     ],
+    word: ({ attention, state }) => ({ alarm: "budget spent", notice: "giving up" })[attention?.level] ?? state,
   },
   timeout: {
     facts: ({ live }) => [["cut off ", () => number(live.timed_out)], live.no_time_left > 0 && ["not begun ", () => number(live.no_time_left)]],
     word: ({ live }) => live.duration_ms === null ? "off" : `after ${span(live.duration_ms)}`,
   },
-  fallback: { facts: ({ live }) => [["answered ", () => number(live.answered)], ["failed ", () => number(live.failed)]] },
+  fallback: { word: ({ attention, state }) => ({ alarm: "failing", notice: "standing in" })[attention?.level] ?? state, facts: ({ live }) => [["answered ", () => number(live.answered)], ["failed ", () => number(live.failed)]] },
 };
 FACES.attempt_timeout = FACES.timeout;
 const OTHER = { facts: ({ live }) => (live.counts ?? []).filter?.(([, count]) => count !== null).map(([what, count]) => [`${what} `, () => number(count)]) ?? [] };
