@@ -434,8 +434,8 @@ async fn what_is_shown_is_the_same_everywhere_and_numbers_are_numbers() -> Found
         (&Value::Null, &Value::Null)
     );
     let setting = |key: &str| {
-        let settings = one["settings"].as_array().into_iter().flatten();
-        settings.filter(|one| one["key"] == key).cloned().next()
+        let mut settings = one["settings"].as_array().into_iter().flatten();
+        settings.find(|one| one["key"] == key).cloned()
     };
     let written = json!({ "key": "failure_threshold", "value": 5, "source": { "from": "code" } });
     assert_eq!(setting("failure_threshold"), Some(written));
@@ -592,11 +592,12 @@ impl Stream {
 
     /// The id of the newest event.
     fn last(&self) -> Found<String> {
-        let ids = self
+        let mut ids = self
             .text
             .lines()
+            .rev()
             .filter_map(|line| line.strip_prefix("id: "));
-        Ok(ids.last().ok_or("no id")?.to_owned())
+        Ok(ids.next().ok_or("no id")?.to_owned())
     }
 }
 

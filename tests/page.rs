@@ -63,6 +63,19 @@ async fn a_breaker_goes_red_and_tells_why_and_is_steered() -> Found<()> {
         assert_eq!(price(true).await.ok(), Some(7));
     }
     browser.go(&shop).await?;
+    is_well(&browser).await?;
+    for _ in 0..6 {
+        assert_eq!(price(false).await.ok(), Some(0), "the fallback answers");
+    }
+    is_red_and_tells_why(&browser).await?;
+    shows_where_its_threshold_was_set(&browser).await?;
+    is_reset(&browser).await?;
+    refuses_what_is_no_duration(&browser).await?;
+    turns_grey_when_nobody_answers(&browser).await?;
+    browser.close().await
+}
+
+async fn is_well(browser: &Browser) -> Found<()> {
     let tile = breaker("page.pricing");
     browser
         .wait_for(&format!("{tile}?.textContent.includes('closed')"))
@@ -71,10 +84,11 @@ async fn a_breaker_goes_red_and_tells_why_and_is_steered() -> Found<()> {
         .wait_for("document.querySelectorAll('#functions details').length > 0")
         .await?;
     browser.picture("healthy").await?;
+    Ok(())
+}
 
-    for _ in 0..6 {
-        assert_eq!(price(false).await.ok(), Some(0), "the fallback answers");
-    }
+async fn is_red_and_tells_why(browser: &Browser) -> Found<()> {
+    let tile = breaker("page.pricing");
     browser
         .wait_for(&format!("{tile}.textContent.includes('OPEN')"))
         .await?;
@@ -101,7 +115,10 @@ async fn a_breaker_goes_red_and_tells_why_and_is_steered() -> Found<()> {
         .wait_for("document.querySelector('#changes').innerText.includes('page.pricing')")
         .await?;
     browser.picture("open").await?;
+    Ok(())
+}
 
+async fn shows_where_its_threshold_was_set(browser: &Browser) -> Found<()> {
     browser
         .click("[aria-label='circuit breaker page.pricing'] .open-tile")
         .await?;
@@ -125,8 +142,12 @@ async fn a_breaker_goes_red_and_tells_why_and_is_steered() -> Found<()> {
     browser
         .wait_for("!document.querySelector('dialog').open")
         .await?;
+    Ok(())
+}
 
-    // Reset asks for a reason, and is done by whom the authoriser named.
+/// A reset asks for a reason, and is done by whom the authoriser named.
+async fn is_reset(browser: &Browser) -> Found<()> {
+    let tile = breaker("page.pricing");
     browser
         .click("[aria-label='circuit breaker page.pricing'] .actions button")
         .await?;
@@ -151,8 +172,10 @@ async fn a_breaker_goes_red_and_tells_why_and_is_steered() -> Found<()> {
             "{changes}.includes('the price list is back, by ana')"
         ))
         .await?;
+    Ok(())
+}
 
-    // What is refused is told in place.
+async fn refuses_what_is_no_duration(browser: &Browser) -> Found<()> {
     browser.script("[...document.querySelectorAll('dialog td button')].find((one) => one.ariaLabel === 'Change open_for').click()").await?;
     let value = "dialog table form input";
     browser
@@ -172,8 +195,10 @@ async fn a_breaker_goes_red_and_tells_why_and_is_steered() -> Found<()> {
             .all(|one| one["source"] == "network"),
         "only the 422"
     );
+    Ok(())
+}
 
-    // When nobody answers any more, that is told, and the values are grey.
+async fn turns_grey_when_nobody_answers(browser: &Browser) -> Found<()> {
     browser
         .script("document.querySelector('dialog').close()")
         .await?;
@@ -191,7 +216,7 @@ async fn a_breaker_goes_red_and_tells_why_and_is_steered() -> Found<()> {
         "{freshness}"
     );
     browser.picture("stale").await?;
-    browser.close().await
+    Ok(())
 }
 
 #[tokio::test(flavor = "multi_thread")]

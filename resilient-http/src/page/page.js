@@ -216,7 +216,7 @@ const FACES = {
       const live = policy.live;
       const facts = [];
       if (live.since_ms !== null) facts.push(["for ", (passed) => lasted(live.since_ms + passed)]);
-      if (live.next_probe_in_ms !== null) facts.push(["tried again ", (passed) => left(live.next_probe_in_ms - passed)]);
+      if (live.next_probe_in_ms !== null) facts.push([live.state === "half_open" ? "next probe " : "tried again ", (passed) => left(live.next_probe_in_ms - passed)]);
       if (live.next_step_in_ms !== null) facts.push(["next step ", (passed) => left(live.next_step_in_ms - passed)]);
       if (live.admitted_share !== null) facts.push(["lets through ", () => share(live.admitted_share)]);
       if (live.probes_succeeded !== null) facts.push(["probes succeeded ", () => number(live.probes_succeeded)]);
@@ -645,7 +645,7 @@ function updateNow() {
   const why = live.why ?? policy.attention?.because;
   if (why) rows.push(answer("why", () => why));
   if (live.since_ms != null) rows.push(answer("since", (passed) => `${clock(state.overview.at_ms - live.since_ms)}, ${lasted(live.since_ms + passed)} ago`));
-  if (live.next_probe_in_ms != null) rows.push(answer("tried again", (passed) => left(live.next_probe_in_ms - passed)));
+  if (live.next_probe_in_ms != null) rows.push(answer(live.state === "half_open" ? "next probe" : "tried again", (passed) => left(live.next_probe_in_ms - passed)));
   if (live.next_step_in_ms != null) rows.push(answer("next step", (passed) => left(live.next_step_in_ms - passed)));
   if (live.overridden) {
     rows.push(answer("steered by", () => live.overridden.by.actor ?? "somebody"));
