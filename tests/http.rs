@@ -544,7 +544,7 @@ async fn the_page_loads_nothing_and_forbids_the_rest() -> Found<()> {
     let json = nested.get("/overview").await?.headers()["content-security-policy"].clone();
     assert_eq!(json.to_str()?, "default-src 'none'; frame-ancestors 'none'");
 
-    let service = axum::Router::new().nest_service("/ops", router::<()>(Options::new()));
+    let service = axum::Router::new().nest_service("/ops", router(Options::new()));
     let service = Asked::of(service, "/ops").await?;
     for path in ["", "/", "/overview"] {
         assert_eq!(service.get(path).await?.status(), 200, "{path}");

@@ -29,7 +29,7 @@ pub(crate) async fn serve(customers: Customers, switches: Switches) -> io::Resul
         .route("/", get(buttons))
         .route("/switch/{service}/{fault}", post(turn))
         .with_state(Arc::new(switches))
-        .nest_service("/resilience", resilient::http::router::<()>(options));
+        .nest_service("/resilience", resilient::http::router(options));
     let listener = match TcpListener::bind(ADDRESS).await {
         Ok(listener) => listener,
         Err(_) => TcpListener::bind("127.0.0.1:0").await?,

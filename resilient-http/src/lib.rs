@@ -28,10 +28,11 @@ use std::sync::Arc;
 /// ```
 /// use resilient_http::Options;
 ///
-/// let app: axum::Router = axum::Router::new().nest("/resilience", resilient_http::router(Options::new()));
-/// # let _ = app;
+/// let app: axum::Router =
+///     axum::Router::new().nest_service("/resilience", resilient_http::router(Options::new()));
+/// # drop(app);
 /// ```
-pub fn router<S: Clone + Send + Sync + 'static>(options: Options) -> Router<S> {
+pub fn router(options: Options) -> Router {
     Router::new()
         .route("/", get(page::page))
         .route("/overview", get(read::overview))
