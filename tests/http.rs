@@ -573,7 +573,7 @@ impl Stream {
             answer,
             text: String::new(),
         };
-        stream.until("retry: 2000\n\n").await?;
+        stream.until("retry: 2000\nid: ").await?;
         Ok(stream)
     }
 

@@ -23,7 +23,7 @@ use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 /// How often a stream without events says that it is alive.
 const PULSE: Duration = Duration::from_secs(15);
@@ -57,9 +57,11 @@ pub(crate) async fn stream(
         return Ok(full());
     };
     let stream = Stream::new(&door, &wanted, &request, place);
+    // An id without an event: who loses the connection before anything happens knows where he was.
+    let begin = format!("retry: 2000\nid: {}-{}\n\n", *PROCESS, stream.position);
     Ok(typed(
         "text/event-stream",
-        Body::new(Chunks(Box::pin(stream.next("retry: 2000\n\n".to_owned())))),
+        Body::new(Chunks(Box::pin(stream.next(begin)))),
     ))
 }
 
@@ -115,10 +117,8 @@ impl Stream {
             before.push_str(&foreword);
         }
         if before.is_empty() {
-            before = tokio::select! {
-                text = self.happens() => text,
-                () = sleep(PULSE) => ": alive\n\n".to_owned(),
-            };
+            let happens = timeout(PULSE, self.happens()).await;
+            before = happens.unwrap_or_else(|_| ": alive\n\n".to_owned());
         }
         (self, before.into())
     }

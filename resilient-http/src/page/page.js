@@ -435,6 +435,13 @@ async function render() {
     if (isNew) offerKind(policy.kind);
     if (performance.now() - begun > 8) { await frame(); begun = performance.now(); }
   }
+  // Another process has answered, which knows fewer of them.
+  for (const [key, card] of state.cards) {
+    if (seen.has(key)) continue;
+    card.node.remove();
+    state.cards.delete(key);
+    state.policies.delete(key);
+  }
   sort();
   filter();
   if (overview.position !== state.findings) { state.findings = overview.position; lookForFindings(); }
