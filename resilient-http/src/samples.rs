@@ -28,7 +28,8 @@ pub(crate) struct Samples(Mutex<Option<Series>>);
 
 struct Series {
     begun: Instant,
-    sampled: Instant,
+    /// When the newest sample was taken.
+    sampled: Option<Instant>,
     /// The bucket in which the newest sample lies, counted from the beginning.
     bucket: u64,
     /// Whether anything is known of a bucket.
@@ -125,7 +126,7 @@ impl Samples {
         let mut series = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let series = series.get_or_insert_with(|| Series {
             begun: now,
-            sampled: now,
+            sampled: None,
             bucket: 0,
             known: [false; BUCKETS],
             policies: HashMap::new(),
@@ -167,7 +168,9 @@ fn place(bucket: u64) -> usize {
 
 impl Series {
     fn add(&mut self, seen: impl Iterator<Item = (Name, Deeds)>, now: Instant) {
-        let is_close = now.duration_since(self.sampled) <= GAP;
+        // The first of all, and one after a gap, tells only from what to count on.
+        let sampled = self.sampled;
+        let is_close = sampled.is_some_and(|sampled| now.duration_since(sampled) <= GAP);
         let since = now.duration_since(self.begun).as_millis() / BUCKET.as_millis();
         let bucket = u64::try_from(since).unwrap_or(u64::MAX);
         let fresh = (self.bucket + 1..=bucket).rev().take(BUCKETS);
@@ -178,7 +181,7 @@ impl Series {
                 counts.buckets[place(fresh)] = Deeds::default();
             }
         }
-        self.known[place(bucket)] = true;
+        self.known[place(bucket)] |= is_close;
         for (name, total) in seen {
             let counts = self.policies.entry(name).or_insert_with(|| Counts {
                 total,
@@ -192,7 +195,7 @@ impl Series {
             }
             counts.total = total;
         }
-        (self.bucket, self.sampled) = (bucket, now);
+        (self.bucket, self.sampled) = (bucket, Some(now));
     }
 }
 
@@ -222,7 +225,7 @@ mod tests {
         let (samples, begin) = (Samples::default(), Instant::now());
         let at = |seconds| begin + Duration::from_secs(seconds);
         add(&samples, 100, 0, at(0));
-        assert_eq!(known(&samples), [(29, 0)], "what was before is not recent");
+        assert_eq!(known(&samples), [], "what was before is not recent");
         add(&samples, 103, 0, at(4));
         add(&samples, 110, 1, at(12));
         assert_eq!(known(&samples), [(28, 3), (29, 7)]);
@@ -235,11 +238,11 @@ mod tests {
         let at = |seconds| begin + Duration::from_secs(seconds);
         add(&samples, 0, 0, at(0));
         add(&samples, 50, 0, at(45));
-        assert_eq!(known(&samples), [(25, 0), (29, 0)], "nobody knows when");
+        assert_eq!(known(&samples), [], "nobody knows when");
         add(&samples, 52, 0, at(47));
-        assert_eq!(known(&samples), [(25, 0), (29, 2)]);
+        assert_eq!(known(&samples), [(29, 2)]);
         add(&samples, 60, 0, at(1_000));
-        assert_eq!(known(&samples), [(29, 0)]);
+        assert_eq!(known(&samples), []);
     }
 
     #[test]

@@ -335,7 +335,7 @@ class Card {
     show(this.facts, text !== "");
   }
   updateSpark({ kind, recent }) {
-    const has = recent !== null && ["circuit_breaker", "bulkhead", "rate_limit"].includes(kind);
+    const has = recent !== null && recent.good.some((one) => one !== null) && ["circuit_breaker", "bulkhead", "rate_limit"].includes(kind);
     const samples = has ? JSON.stringify(recent) : "";
     if (this.samples === samples) return;
     this.samples = samples;
@@ -387,10 +387,10 @@ function sparkline(recent) {
 function minutes(recent) {
   const counts = [["good", recent.good], ["failed", recent.bad], ["refused", recent.refused]].map(([what, each]) => [what, sum(each)]);
   if (counts.every(([, count]) => count === 0)) {
-    return make("figure", {}, make("figcaption", {}, `no calls in the last ${lengthOf(recent)}`));
+    return make("figure", {}, make("figcaption", {}, `no calls seen in the last ${lengthOf(recent)}`));
   }
   const text = counts.filter(([what, count]) => count > 0 || what === "good").map(([what, count]) => `${number(count)} ${what}`).join(", ");
-  return make("figure", {}, sparkline(recent), make("figcaption", {}, `last ${lengthOf(recent)}: ${text}`));
+  return make("figure", {}, sparkline(recent), make("figcaption", {}, `seen in the last ${lengthOf(recent)}: ${text}`));
 }
 function lengthOf(recent) {
   const seen = recent.good.filter((one) => one !== null).length;
@@ -664,7 +664,7 @@ function updateNow() {
   opened.now.replaceChildren(
     make("p", { className: "state", "data-level": level }, mark(shapeOf(policy)), wordOf(policy)),
     make("dl", { className: "answers" }, rows),
-    policy.recent && ["circuit_breaker", "bulkhead", "rate_limit"].includes(policy.kind) ? minutes(policy.recent) : "");
+    policy.recent?.good.some((one) => one !== null) && ["circuit_breaker", "bulkhead", "rate_limit"].includes(policy.kind) ? minutes(policy.recent) : "");
   tickNow(age());
   const counts = Object.entries(live.counts && !Array.isArray(live.counts) ? live.counts : {});
   const times = Object.entries(live.time_in ?? {}).map(([name, ms]) => [name.replace(/_ms$/, ""), ms]).filter(([, ms]) => ms > 0);
