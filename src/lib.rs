@@ -72,6 +72,8 @@
 //! # Features
 //!
 //! - `config` (off): settings from TOML files and environment variables, in `resilient::config`.
+//! - `http` (off): [`http`], a router with a page for people, JSON, a live stream, Prometheus text, and
+//!   control.
 //! - `serde` (off): snapshots, events and settings implement `serde::Serialize`.
 //! - `reqwest` (off): `reqwest::Error` is [`Classify`](macro@Classify), and `resilient::reqwest::check`
 //!   keeps the status and `Retry-After` of a response that failed.
@@ -90,6 +92,12 @@ pub use resilient_core::*;
 #[doc = include_str!("../docs/testing.md")]
 pub mod testing {
     pub use resilient_core::testing::*;
+}
+
+#[cfg(feature = "http")]
+#[doc = include_str!("../docs/http.md")]
+pub mod http {
+    pub use resilient_http::*;
 }
 
 // The pages link to each other as files, for readers of the repository. Of two definitions of a link the

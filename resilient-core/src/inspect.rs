@@ -135,6 +135,10 @@ impl Registry {
 #[non_exhaustive]
 pub struct Snapshot {
     /// When it was taken.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "at_ms", serialize_with = "crate::data::moment")
+    )]
     pub at: SystemTime,
     /// All policies, by name and kind.
     pub policies: Vec<PolicySnapshot>,
@@ -288,7 +292,7 @@ fn without_effect(entry: &'static dyn AnyEntry) -> Vec<(&'static str, &'static s
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize),
-    serde(rename_all = "snake_case")
+    serde(tag = "finding", rename_all = "snake_case")
 )]
 #[non_exhaustive]
 pub enum Finding {
@@ -435,6 +439,13 @@ pub struct Explanation {
     pub layers: Vec<LayerExplanation>,
     /// How long a call can take; `None` if nothing limits it. A fallback's own time, and a body
     /// that blocks without yielding, are not counted.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "worst_case_ms",
+            serialize_with = "crate::data::millis_or_null"
+        )
+    )]
     pub worst_case: Option<Duration>,
     /// What does not fit into what.
     pub warnings: Vec<String>,

@@ -9,6 +9,8 @@ mod budget;
 mod class;
 mod configuration;
 mod configured;
+#[cfg(feature = "serde")]
+mod data;
 mod deadline;
 mod definition;
 mod entry;
@@ -49,7 +51,7 @@ pub use deadline::{WithDeadline, deadline, inherit, time_left, with_deadline};
 pub use definition::{Conflict, Written};
 pub use entry::{Changes, ReconfigureError, Reconfigured, SettingChange};
 pub use error::{Reason, Rejected};
-pub use event::{EVENT_CAPACITY, Event, Events, What};
+pub use event::{EVENT_CAPACITY, Event, Events, HISTORY_CAPACITY, History, What};
 pub use frame::{Frame, Running};
 pub use given::Given;
 pub use inspect::{

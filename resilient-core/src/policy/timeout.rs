@@ -321,6 +321,10 @@ impl Clock<'_> {
 #[non_exhaustive]
 pub struct TimeoutSnapshot {
     /// How long the work may take; `None` if nothing is cut off.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "duration_ms", serialize_with = "crate::data::millis_or_null")
+    )]
     pub duration: Option<Duration>,
     /// Calls that were cut off.
     pub timed_out: u64,
