@@ -14,6 +14,7 @@ mod expansion;
 mod frame;
 mod inspect;
 mod ladder;
+mod latency;
 mod outcome;
 mod policy;
 mod registry;
@@ -42,10 +43,10 @@ pub use policy::{
     BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, CircuitBreaker, CircuitBreakerCounts,
     CircuitBreakerOverride, CircuitBreakerPermit, CircuitBreakerPolicy, CircuitBreakerSnapshot,
     CircuitBreakerState, CircuitBreakerWindow, Delay, Delaying, Fallback, FallbackPolicy,
-    FallbackSnapshot, IdempotencyKey, LivePolicy, LiveSnapshot, Order, OtherSnapshot, Policy,
-    RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry, RetryCall,
-    RetryPolicy, RetrySnapshot, Ruling, TimeInStates, Timed, Timeout, TimeoutPolicy,
-    TimeoutSnapshot,
+    FallbackSnapshot, Hedge, HedgeAfter, HedgePolicy, HedgeSnapshot, IdempotencyKey, LivePolicy,
+    LiveSnapshot, Order, OtherSnapshot, Policy, Race, RateLimitAdmission, RateLimitPolicy,
+    RateLimiter, RateLimiterSnapshot, Retry, RetryCall, RetryPolicy, RetrySnapshot, Ruling,
+    TimeInStates, Timed, Timeout, TimeoutPolicy, TimeoutSnapshot,
 };
 pub use registry::{Conflict, PolicyDefinition, RegisterError, Registry, Written, policy};
 pub use setting::{InvalidSetting, Kind, Override, Ramp, Rate, Setting, Share, Source, Value};

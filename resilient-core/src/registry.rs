@@ -11,8 +11,8 @@ use crate::error::Rejected;
 use crate::event::{self, Events, What};
 use crate::policy::{
     AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadPolicy, CircuitBreaker,
-    CircuitBreakerPolicy, Fallback, FallbackPolicy, LivePolicy, LiveSnapshot, Policy,
-    RateLimitPolicy, RateLimiter, Retry, RetryPolicy, Timeout, TimeoutPolicy,
+    CircuitBreakerPolicy, Fallback, FallbackPolicy, Hedge, HedgePolicy, LivePolicy, LiveSnapshot,
+    Policy, RateLimitPolicy, RateLimiter, Retry, RetryPolicy, Timeout, TimeoutPolicy,
 };
 use crate::setting::{InvalidSetting, Kind, Setting, Source, Value};
 use crate::sync::{AtomicBool, Mutex, Ordering};
@@ -102,6 +102,11 @@ impl Registry {
     /// The fallback of this name; `None` if nobody has mentioned it.
     pub fn fallback(&self, name: &str) -> Option<&'static Fallback> {
         self.live::<FallbackPolicy>(name)
+    }
+
+    /// The hedge of this name; `None` if nobody has mentioned it.
+    pub fn hedge(&self, name: &str) -> Option<&'static Hedge> {
+        self.live::<HedgePolicy>(name)
     }
 
     /// The live policy of any kind, also one that this crate does not know; `None` if nobody has
@@ -572,6 +577,11 @@ impl PolicyDefinition {
 
     /// Defines the rate limit of this name.
     pub fn rate_limit(self, policy: RateLimitPolicy) -> Self {
+        self.with(policy)
+    }
+
+    /// Defines the hedge of this name.
+    pub fn hedge(self, policy: HedgePolicy) -> Self {
         self.with(policy)
     }
 

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["sync", "time"],
     &["deadline", "setting"],
     &["table"],
-    &["window", "backoff", "budget"],
+    &["window", "backoff", "budget", "latency"],
     &["error"],
     &["class"],
     &["outcome", "event", "ladder"],

@@ -3,6 +3,7 @@
 mod bulkhead;
 mod circuit_breaker;
 mod fallback;
+mod hedge;
 mod rate_limit;
 mod retry;
 mod timeout;
@@ -16,6 +17,7 @@ pub use circuit_breaker::{
     TimeInStates,
 };
 pub use fallback::{Fallback, FallbackPolicy, FallbackSnapshot, Ruling};
+pub use hedge::{Hedge, HedgeAfter, HedgePolicy, HedgeSnapshot, Race};
 pub use rate_limit::{
     Algorithm, RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot,
 };
@@ -90,6 +92,8 @@ pub enum LiveSnapshot {
     CircuitBreaker(CircuitBreakerSnapshot),
     /// A fallback.
     Fallback(FallbackSnapshot),
+    /// A hedge.
+    Hedge(HedgeSnapshot),
     /// A rate limit.
     RateLimiter(RateLimiterSnapshot),
     /// A retry.
@@ -144,6 +148,7 @@ impl LiveSnapshot {
             Self::Bulkhead(snapshot) => snapshot,
             Self::CircuitBreaker(snapshot) => snapshot,
             Self::Fallback(snapshot) => snapshot,
+            Self::Hedge(snapshot) => snapshot,
             Self::RateLimiter(snapshot) => snapshot,
             Self::Retry(snapshot) => snapshot,
             Self::Timeout(snapshot) => snapshot,
