@@ -186,10 +186,12 @@ impl Expansion<'_> {
         )
     }
 
-    /// Only permits look at the frame.
+    /// Only permits look at the frame, and a hedge, which keeps its attempts apart there.
     fn needs_frame(&self) -> bool {
-        let permits = |layer: &Layer| layer.is("circuit_breaker") || layer.is("bulkhead");
-        self.layers.iter().any(permits)
+        let looks = |layer: &Layer| {
+            layer.is("circuit_breaker") || layer.is("bulkhead") || layer.is("hedge")
+        };
+        self.layers.iter().any(looks)
     }
 
     fn framed(&self, future: &TokenStream) -> TokenStream {
@@ -214,6 +216,7 @@ impl Expansion<'_> {
             }
             "bulkhead" => self.bulkhead(index),
             "rate_limit" => self.rate_limit(index),
+            "hedge" => self.hedge(index),
             _ => self.fallback(index),
         }
     }
@@ -390,7 +393,7 @@ impl Expansion<'_> {
         ))
     }
 
-    /// The layer at `index`, a timeout, as a future: only a timeout takes one.
+    /// The layer at `index`, a timeout, as a future: only a timeout and a hedge take one.
     fn timed(&self, index: usize) -> TokenStream {
         let live = self.live(index);
         let inner = match self.layers.get(index + 1) {
@@ -462,6 +465,34 @@ impl Expansion<'_> {
             }
             #inner
         })
+    }
+
+    /// The attempts of a hedge run at the same time: each has a copy of the body for itself, and
+    /// borrows whatever else it uses.
+    fn hedge(&self, index: usize) -> TokenStream {
+        let (private, live) = (self.private, self.live(index));
+        let (frame, outcome) = (local("frame"), local("outcome"));
+        let (body, kept, copy) = (local("body"), local("kept"), local("copy"));
+        let (handed_on, copied) = (
+            self.body.handed_on(index),
+            self.body.copy_of(&kept.to_token_stream()),
+        );
+        let inner = self.nest(index + 1);
+        let verdict = self.verdict(&self.layers[index], &outcome.to_token_stream());
+        quote_spanned!(self.site=>
+            #live.race(
+                &#frame,
+                #handed_on,
+                |#kept| {
+                    let #copy = #private::Own::new(#copied);
+                    async {
+                        let #body = #copy.take();
+                        #inner
+                    }
+                },
+                |#outcome| #verdict,
+            ).await
+        )
     }
 
     /// What the fallback at `index` says to the outcome of the layers below it.
