@@ -3,10 +3,11 @@
 mod script;
 
 use resilient::{
-    Events, HedgePolicy, HedgeSnapshot, LivePolicy, LiveSnapshot, Rejected, bulkhead,
-    circuit_breaker, fallback, hedge, policy, rate_limit, registry, resilient, retry, timeout,
+    CircuitBreakerState, Events, HedgePolicy, HedgeSnapshot, LivePolicy, LiveSnapshot, Rejected,
+    bulkhead, circuit_breaker, fallback, hedge, policy, rate_limit, registry, resilient, retry,
+    timeout,
 };
-use script::{Answer, Body, Error, begin, counts, milli, span, told};
+use script::{Answer, Body, Error, begin, calls, counts, milli, span, state, told};
 use std::cell::{Cell, RefCell};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -311,9 +312,10 @@ async fn off(body: &Body) -> Answer {
 
 #[tokio::test(start_paused = true)]
 async fn a_hedge_that_is_switched_off_or_that_nobody_defined_starts_nothing_until_it_is_defined() {
-    for call in [off(&Body::new("1s")).await, refers(&Body::new("1s")).await] {
-        assert_eq!(call, Ok(1));
-    }
+    let body = Body::new("1s");
+    assert_eq!(calls(2, || off(&body)).await, "ok ok");
+    assert_eq!(calls(2, || refers(&body)).await, "ok ok");
+    assert_eq!(body.runs(), 4);
     let (reference, switched_off) = (hedged("hedge.reference"), hedged("hedge.off"));
     assert_eq!((reference.after, reference.hedged), (None, 0));
     assert_eq!((switched_off.after, switched_off.enabled), (None, false));
@@ -525,11 +527,8 @@ async fn a_breaker_above_counts_calls_and_one_below_attempts_and_losers_are_aban
     let (outer, inner) = (counts("hedge.outer"), counts("hedge.inner"));
     assert_eq!((outer.success, outer.failure), (1, 1));
     assert_eq!((inner.success, inner.failure), (1, 2));
-    assert_eq!(
-        broken(lamp(), &Body::new("S")).await,
-        Ok(0),
-        "the outer one is open"
-    );
+    assert_eq!(broken(lamp(), &Body::new("S")).await, Ok(0), "refused");
+    assert_eq!(state("hedge.outer"), CircuitBreakerState::Open);
 }
 
 #[timeout(500ms)]
@@ -566,6 +565,11 @@ async fn a_timeout_above_makes_failures_of_attempts_in_their_body_and_of_no_othe
 #[hedge(100ms)]
 #[bulkhead("hedge.queued", 1, queue = 5)]
 async fn queued(body: &Body) -> Answer {
+    body.run().await
+}
+
+#[bulkhead("hedge.queued")]
+async fn holds_the_place(body: &Body) -> Answer {
     body.run().await
 }
 
