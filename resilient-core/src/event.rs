@@ -70,8 +70,6 @@ pub enum What {
     Hedged {
         /// The number of the extra attempt, from 1.
         extra: u32,
-        /// How long the hedge waited for the attempt before it.
-        after: Duration,
     },
     /// An extra attempt answered first.
     HedgeWon {
@@ -168,10 +166,7 @@ fn trace(kind: Kind, policy: &'static str, what: &What) {
         What::GaveUp { attempts, reason } => {
             tracing::debug!(target: "resilient", kind, policy, event, attempts, reason);
         }
-        What::Hedged { extra, after } => {
-            tracing::debug!(target: "resilient", kind, policy, event, extra, ?after);
-        }
-        What::HedgeWon { extra } => {
+        What::Hedged { extra } | What::HedgeWon { extra } => {
             tracing::debug!(target: "resilient", kind, policy, event, extra);
         }
         What::FellBack | What::FallbackFailed | What::HedgeSuppressed => {

@@ -156,7 +156,9 @@ impl Expansion<'_> {
 
     fn calls(&self) -> TokenStream {
         let (private, outcome) = (self.private, local("outcome"));
-        let frame = self.needs_frame().then(|| {
+        // A hedge keeps its attempts apart there.
+        let hedges = self.layers.iter().any(|layer| layer.is("hedge"));
+        let frame = (hedges || self.needs_frame()).then(|| {
             let frame = local("frame");
             quote_spanned!(self.site=> let #frame = #private::Frame::new();)
         });
@@ -186,12 +188,10 @@ impl Expansion<'_> {
         )
     }
 
-    /// Only permits look at the frame, and a hedge, which keeps its attempts apart there.
+    /// Only permits look at the frame.
     fn needs_frame(&self) -> bool {
-        let looks = |layer: &Layer| {
-            layer.is("circuit_breaker") || layer.is("bulkhead") || layer.is("hedge")
-        };
-        self.layers.iter().any(looks)
+        let permits = |layer: &Layer| layer.is("circuit_breaker") || layer.is("bulkhead");
+        self.layers.iter().any(permits)
     }
 
     fn framed(&self, future: &TokenStream) -> TokenStream {

@@ -138,42 +138,49 @@ policy! {
 
 // ---- State
 
-/// Where one call stands with its extra attempts.
+/// Where one call stands with its extra attempts. Small: it is a part of every hedged future.
 #[derive(Clone, Copy, Debug)]
 struct State {
-    /// How long each attempt may take.
-    after: Nanos,
-    /// When the next extra attempt is due; [`NEVER`] if nobody has reckoned it yet.
-    due: Nanos,
     /// How many may still come.
-    left: u32,
+    left: u8,
+    /// How many have begun.
+    begun: u8,
+    /// Whether the first attempt has begun.
+    is_begun: bool,
 }
 
 impl State {
-    const fn new(after: Nanos, max: u32) -> Self {
+    const NOT_BEGUN: Self = Self {
+        left: 0,
+        begun: 0,
+        is_begun: false,
+    };
+
+    const fn new(max: u8) -> Self {
         Self {
-            after,
-            due: NEVER,
-            left: if after == NEVER { 0 } else { max },
+            left: max,
+            begun: 0,
+            is_begun: true,
         }
     }
 
-    /// When the next extra attempt is due whose predecessor has begun at `now`. One that could only
-    /// begin when everything is cut off is never due, and neither are those behind it.
-    fn next(&mut self, now: Nanos, deadline: Nanos) -> Option<Nanos> {
-        let due = now.saturating_add(self.after);
+    /// When the next extra attempt is due, if the one before has begun at `now` and may take `after`.
+    /// One that could only begin when everything is cut off is never due, and neither are those
+    /// behind it.
+    fn next(&mut self, now: Nanos, after: Nanos, deadline: Nanos) -> Option<Nanos> {
+        let due = now.saturating_add(after);
         if self.left == 0 || due >= deadline {
             self.left = 0;
             return None;
         }
-        self.due = due;
+        self.left -= 1;
         Some(due)
     }
 
-    /// An extra attempt was due, and has begun or will never begin.
-    const fn had_its_turn(&mut self) {
-        self.left -= 1;
-        self.due = NEVER;
+    /// The extra attempt that is due begins: its number, from 1.
+    fn begin(&mut self) -> u32 {
+        self.begun += 1;
+        u32::from(self.begun)
     }
 }
 
@@ -288,24 +295,13 @@ impl Plan {
         self.0 & Self::MEASURES != 0
     }
 
-    #[allow(clippy::cast_possible_truncation, reason = "four bits")]
-    const fn max(self) -> u32 {
-        (self.0 >> Self::MAX_AT & Self::MAX) as u32
+    const fn max(self) -> u8 {
+        (self.0 >> Self::MAX_AT & Self::MAX) as u8
     }
 
     const fn budget(self) -> Option<u64> {
         (self.0 >> Self::BUDGET_AT).checked_sub(1)
     }
-}
-
-/// One call under a hedge.
-#[derive(Clone, Copy, Debug)]
-struct Call {
-    state: State,
-    /// When the first attempt began, if that is measured, else [`NEVER`].
-    began: Nanos,
-    /// How many extra attempts have begun.
-    extras: u32,
 }
 
 impl Hedge {
@@ -379,78 +375,80 @@ impl Hedge {
         }
     }
 
-    /// Begins a call, and counts it if it has a budget.
+    /// Begins a call, and counts it if it has a budget. Says when that was, if it is measured, else
+    /// [`NEVER`].
     #[inline]
-    fn begin(&self) -> Call {
+    fn begin(&self) -> (State, Nanos) {
         let plan = Plan(self.plan.load(Ordering::Relaxed));
         if let Some(number) = plan.budget() {
             self.budgets.count(number);
         }
-        Call {
-            state: State::new(self.after.load(Ordering::Relaxed), plan.max()),
-            began: if plan.measures() { time::now() } else { NEVER },
-            extras: 0,
-        }
+        let began = if plan.measures() { time::now() } else { NEVER };
+        (State::new(plan.max()), began)
     }
 
-    /// Waits until an extra attempt may begin. Not generic: there is one copy of it in a program.
+    /// Waits until an extra attempt begins, and says which. Not generic: there is one copy of it in a program.
     #[inline(never)]
     fn wait(
         &self,
-        call: &mut Call,
+        call: &mut State,
         mut timer: Pin<&mut Option<Timer>>,
         context: &mut Context<'_>,
-    ) -> Poll<()> {
+    ) -> Poll<u32> {
         loop {
-            if call.state.due == NEVER {
-                if call.state.left == 0 {
+            if timer.is_none() {
+                if call.left == 0 {
                     return Poll::Pending;
                 }
                 let (deadline, now) = (current_deadline().unwrap_or(NEVER), time::now());
-                match call.state.next(now, deadline) {
+                match call.next(now, self.after.load(Ordering::Relaxed), deadline) {
                     None => return Poll::Pending,
-                    Some(due) if due <= now => timer.set(None),
+                    Some(due) if due <= now => {}
                     Some(due) => timer.set(Some(time::sleep_until(due))),
                 }
             }
-            if let Some(timer) = timer.as_mut().as_pin_mut() {
-                ready!(time::poll_unconstrained(timer, context));
+            if let Some(armed) = timer.as_mut().as_pin_mut() {
+                ready!(time::poll_unconstrained(armed, context));
+                timer.set(None);
             }
-            call.state.had_its_turn();
-            if self.grants_extra(call) {
-                return Poll::Ready(());
+            if self.grants_extra() {
+                let extra = call.begin();
+                self.extra_begins(extra);
+                return Poll::Ready(extra);
             }
         }
     }
 
     /// Whether the budget has a place for an extra attempt, which then begins.
     #[cold]
-    fn grants_extra(&self, call: &mut Call) -> bool {
-        let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+    fn grants_extra(&self) -> bool {
         let (budget, live) = {
             let held = self.held.lock();
             (held.settings.budget, held.budget.clone())
         };
-        if let (Some(budget), Some(live)) = (budget, live) {
-            let now = time::now();
-            let Some(place) = live.take(budget.share(), now) else {
-                count(&self.counters.suppressed);
-                emit(HedgePolicy::KIND, self.name, What::HedgeSuppressed);
-                return false;
-            };
+        let Some((budget, live)) = budget.zip(live) else {
+            return true;
+        };
+        let now = time::now();
+        let place = live.take(budget.share(), now);
+        let is_granted = place.is_some();
+        if let Some(place) = place {
             place.begin(now);
+        } else {
+            self.counters.suppressed.fetch_add(1, Ordering::Relaxed);
+            emit(HedgePolicy::KIND, self.name, What::HedgeSuppressed);
         }
-        call.extras += 1;
-        if call.extras == 1 {
+        is_granted
+    }
+
+    #[cold]
+    fn extra_begins(&self, extra: u32) {
+        let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
+        if extra == 1 {
             count(&self.counters.hedged);
         }
         count(&self.counters.extra_attempts);
-        let what = What::Hedged {
-            extra: call.extras,
-            after: Duration::from_nanos(call.state.after),
-        };
-        emit(HedgePolicy::KIND, self.name, what);
-        true
+        emit(HedgePolicy::KIND, self.name, What::Hedged { extra });
     }
 
     /// An extra attempt has answered before all others.

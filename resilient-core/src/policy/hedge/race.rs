@@ -4,14 +4,14 @@
 //! were the only one: the frame is as that attempt left it. In between it says what is true of all
 //! of them together, for the policies outside.
 
-use super::{Call, Hedge, ends_the_race};
+use super::{Hedge, State, ends_the_race};
 use crate::frame::{Frame, Phase};
 use crate::outcome::{Failure, Inside, Verdict};
-use crate::time::{NEVER, Timer};
+use crate::time::{NEVER, Nanos, Timer};
 use pin_project_lite::pin_project;
 use std::fmt;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 pin_project! {
     /// The attempts of one call under a hedge; see [`Hedge::race`].
@@ -26,16 +26,15 @@ pin_project! {
         // Gone as soon as it has failed or lost, so that what it holds is free at that moment.
         #[pin]
         first: Option<F>,
-        // Where the first attempt is. While it is alone the frame itself says so.
-        phase: Phase,
         // The newest one first.
-        extras: Option<Pin<Box<Extra<F>>>>,
-        // That of the first attempt.
-        failure: Option<Failure<E>>,
+        extras: Option<Pin<Box<Extra<F, E>>>>,
         #[pin]
         timer: Option<Timer>,
-        // Nothing before the first poll.
-        call: Option<Call>,
+        // When the first attempt began, if that is measured.
+        began: Nanos,
+        state: State,
+        // Where the first attempt is. While it is alone the frame itself says so.
+        phase: Phase,
         hedge: &'a Hedge,
         frame: &'a Frame,
         input: I,
@@ -52,12 +51,14 @@ pin_project! {
 
 pin_project! {
     /// An extra attempt, and those that began before it.
-    struct Extra<F> {
+    struct Extra<F, E> {
         #[pin]
         future: Option<F>,
         phase: Phase,
         number: u32,
-        before: Option<Pin<Box<Extra<F>>>>,
+        // That of the first attempt, if it came while this one was the newest.
+        failure: Option<Failure<E>>,
+        before: Option<Pin<Box<Extra<F, E>>>>,
     }
 }
 
@@ -65,7 +66,7 @@ impl<I, M, F, J, E> fmt::Debug for Race<'_, I, M, F, J, E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Race")
             .field("hedge", &self.hedge.name)
-            .field("call", &self.call)
+            .field("state", &self.state)
             .finish_non_exhaustive()
     }
 }
@@ -82,11 +83,11 @@ impl<'a, I, M, F, J, E> Race<'a, I, M, F, J, E> {
     ) -> Self {
         Self {
             first: Some(first),
-            phase: Phase::WAITING,
             extras: None,
-            failure: None,
             timer: None,
-            call: None,
+            began: NEVER,
+            state: State::NOT_BEGUN,
+            phase: Phase::WAITING,
             hedge,
             frame,
             input,
@@ -154,11 +155,24 @@ impl<I, M, F, J, E> Attempts<'_, '_, I, M, F, J, E> {
         first.into_iter().chain(extras)
     }
 
+    /// The failure of the first attempt, if it has failed beside others.
+    fn take_failure(&mut self) -> Option<Failure<E>> {
+        let mut next = self.extras.as_mut();
+        while let Some(extra) = next {
+            let extra = extra.as_mut().project();
+            if let Some(failure) = extra.failure.take() {
+                return Some(failure);
+            }
+            next = extra.before.as_mut();
+        }
+        None
+    }
+
     /// The first attempt has succeeded, or an extra one has before it.
     #[inline]
     fn measure(&self) {
-        if let Some(Call { began, .. }) = self.call.as_ref().filter(|call| call.began != NEVER) {
-            self.hedge.measured(*began);
+        if *self.began != NEVER {
+            self.hedge.measured(*self.began);
         }
     }
 }
@@ -185,7 +199,9 @@ where
             return Some(outcome);
         }
         self.first.set(None);
-        *self.failure = outcome.err();
+        if let Some(extra) = self.extras.as_mut() {
+            *extra.as_mut().project().failure = outcome.err();
+        }
         None
     }
 
@@ -220,7 +236,7 @@ where
     }
 
     /// Begins an extra attempt, and polls it.
-    fn begin_extra(&mut self, context: &mut Context<'_>) -> Option<Inside<T, E>> {
+    fn begin_extra(&mut self, number: u32, context: &mut Context<'_>) -> Option<Inside<T, E>> {
         if self.extras.is_none() {
             *self.phase = self.frame.phase();
         }
@@ -230,7 +246,8 @@ where
         *self.extras = Some(Box::pin(Extra {
             future: Some(future),
             phase: Phase::WAITING,
-            number: self.call.as_ref().map_or(0, |call| call.extras),
+            number,
+            failure: None,
             before: self.extras.take(),
         }));
         self.poll_extras(true, context)
@@ -251,22 +268,14 @@ where
             }
             if self.phases().next().is_none() {
                 // All have failed, and the call ends as its first attempt did.
+                let failure = self.take_failure();
                 self.drop_all();
                 self.frame.put(*self.phase);
-                return match self.failure.take() {
-                    Some(failure) => Poll::Ready(Err(failure)),
-                    None => Poll::Pending,
-                };
+                return failure.map_or(Poll::Pending, |failure| Poll::Ready(Err(failure)));
             }
             self.frame.put(Phase::of_all(self.phases()));
-            let Some(call) = self.call.as_mut() else {
-                return Poll::Pending;
-            };
-            let due = self.hedge.wait(call, self.timer.as_mut(), context);
-            if due.is_pending() {
-                return Poll::Pending;
-            }
-            answer = self.begin_extra(context);
+            let due = self.hedge.wait(self.state, self.timer.as_mut(), context);
+            answer = self.begin_extra(ready!(due), context);
         }
     }
 }
@@ -288,7 +297,9 @@ where
                 .or_else(|| this.poll_extras(false, context));
             return this.go_on(answer, context);
         }
-        let call = this.call.get_or_insert_with(|| this.hedge.begin());
+        if !this.state.is_begun {
+            (*this.state, *this.began) = this.hedge.begin();
+        }
         let Some(first) = this.first.as_mut().as_pin_mut() else {
             return Poll::Pending;
         };
@@ -300,14 +311,8 @@ where
             }
             return Poll::Ready(outcome);
         }
-        if this
-            .hedge
-            .wait(call, this.timer.as_mut(), context)
-            .is_pending()
-        {
-            return Poll::Pending;
-        }
-        let answer = this.begin_extra(context);
+        let due = this.hedge.wait(this.state, this.timer.as_mut(), context);
+        let answer = this.begin_extra(ready!(due), context);
         this.go_on(answer, context)
     }
 }
