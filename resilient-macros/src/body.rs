@@ -218,7 +218,7 @@ impl<'a> Body<'a> {
         let again = if self.is_last_use(self.stack.layers.len()) {
             body.into_token_stream()
         } else {
-            self.copy_of(&quote!(&#body))
+            self.copy_of(&quote_spanned!(Span::mixed_site()=> &#body))
         };
         quote_spanned!(Span::mixed_site()=> #again(#step #(, #lent)*))
     }
@@ -244,7 +244,7 @@ impl<'a> Body<'a> {
         if self.is_last_use(index) {
             body.into_token_stream()
         } else {
-            self.copy_of(&quote!(&#body))
+            self.copy_of(&quote_spanned!(Span::mixed_site()=> &#body))
         }
     }
 
@@ -260,6 +260,7 @@ impl<'a> Body<'a> {
         let span = asks.map_or_else(Span::mixed_site, |layer| {
             layer.span.resolved_at(Span::mixed_site())
         });
+        let body = at(span, body);
         quote_spanned!(span=> #private::clone_arguments_moved_by_the_body(#body))
     }
 

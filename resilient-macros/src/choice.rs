@@ -1,7 +1,7 @@
 //! Settings that are one of several choices: backoff, jitter, order, algorithm, budget and the wait of
 //! a hedge.
 
-use crate::literal::{Value, duration, expression, nanos, percent, range, share, whole_of};
+use crate::literal::{Value, duration, expression, percent, range, share, whole_of};
 use crate::table::{listed, nearest};
 use proc_macro2::{Ident, Span};
 use quote::ToTokens;
@@ -223,20 +223,16 @@ pub(crate) fn after(input: ParseStream<'_>) -> Result<Value> {
         ));
     }
     let span = input.span();
-    let expression = expression(input)?;
-    if let Expr::Lit(literal) = &expression {
-        let written = literal.lit.to_token_stream().to_string();
-        let number = written.trim_matches('"').trim_matches(['p', 'P', '%']);
-        let digits = number
-            .bytes()
-            .all(|byte| byte.is_ascii_digit() || byte == b'.');
-        if !number.is_empty() && digits && nanos(number).is_err() && written != number {
-            return Err(Error::new_spanned(
-                literal,
-                format!("a percentile of the newest calls is written `p{number}`"),
-            ));
-        }
+    let ahead = input.fork();
+    if let Ok(literal) = ahead.parse::<Lit>()
+        && let Some(number) = number_of_percentile(&literal, ahead.peek(Token![%]))
+    {
+        return Err(Error::new_spanned(
+            literal,
+            format!("a percentile of the newest calls is written `p{number}`"),
+        ));
     }
+    let expression = expression(input)?;
     let fixed = Ident::new("after", span);
     Ok(Value::Made(
         "HedgeAfter",
@@ -245,7 +241,15 @@ pub(crate) fn after(input: ParseStream<'_>) -> Result<Value> {
     ))
 }
 
-/// Whether this is `p95`, or begins so.
+/// The number in `95p`, `"p95"` or `95%`, which is meant as a percentile.
+fn number_of_percentile(literal: &Lit, is_percent: bool) -> Option<String> {
+    let written = literal.to_token_stream().to_string();
+    let number = written.trim_matches('"').trim_matches(['p', 'P', '%']);
+    let is_meant = is_percent || number != written;
+    (is_meant && is_percentile(&format!("p{number}"))).then(|| number.to_owned())
+}
+
+/// Whether this is `p95`, or `p99.9`.
 pub(crate) fn is_percentile(written: &str) -> bool {
     let number = written.strip_prefix('p').unwrap_or_default();
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
