@@ -86,6 +86,7 @@ pub use resilient_macros::circuit_breaker;
 #[doc = include_str!("../docs/fallback.md")]
 pub use resilient_macros::fallback;
 /// [retry]: macro@retry#budgets
+/// [class]: macro@retry#what-an-error-says-of-itself
 #[doc = include_str!("../docs/hedge.md")]
 pub use resilient_macros::hedge;
 /// [bulkhead]: macro@bulkhead
