@@ -136,6 +136,18 @@ pub struct BudgetSnapshot {
     pub left: u64,
 }
 
+impl BudgetSnapshot {
+    /// What a person should know of it.
+    pub(crate) fn note(&self) -> String {
+        let Self {
+            share, used, left, ..
+        } = self;
+        let name = self.name.map(|name| format!(" `{name}`"));
+        let name = name.unwrap_or_default();
+        format!("budget{name} {share}: {used} used, {left} left")
+    }
+}
+
 /// How long one bucket of the window is.
 const TICK: Nanos = 100_000_000;
 

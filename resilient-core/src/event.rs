@@ -86,6 +86,18 @@ pub enum What {
         /// Why there is no other one, for example `all attempts used`.
         reason: &'static str,
     },
+    /// An attempt did not answer in time, and an extra one begins beside it.
+    Hedged {
+        /// The number of the extra attempt, from 1.
+        extra: u32,
+    },
+    /// An extra attempt answered first.
+    HedgeWon {
+        /// The number of the extra attempt, from 1.
+        extra: u32,
+    },
+    /// An extra attempt was due, and the budget was spent.
+    HedgeSuppressed,
     /// A fallback stood in for a call that failed.
     FellBack,
     /// A fallback failed too.
@@ -138,6 +150,9 @@ impl What {
             Self::Rejected(_) => "rejected",
             Self::Retrying { .. } => "retrying",
             Self::GaveUp { .. } => "gave_up",
+            Self::Hedged { .. } => "hedged",
+            Self::HedgeWon { .. } => "hedge_won",
+            Self::HedgeSuppressed => "hedge_suppressed",
             Self::FellBack => "fell_back",
             Self::FallbackFailed => "fallback_failed",
             Self::AnsweredStale { .. } => "answered_stale",
@@ -242,7 +257,10 @@ fn trace(kind: Kind, policy: &'static str, key: Option<&StoredKey>, what: &What)
         What::GaveUp { attempts, reason } => {
             tracing::debug!(target: "resilient", kind, policy, event, attempts, reason);
         }
-        What::FellBack | What::FallbackFailed => {
+        What::Hedged { extra } | What::HedgeWon { extra } => {
+            tracing::debug!(target: "resilient", kind, policy, event, extra);
+        }
+        What::FellBack | What::FallbackFailed | What::HedgeSuppressed => {
             tracing::debug!(target: "resilient", kind, policy, event);
         }
         What::AnsweredStale { age } => {

@@ -24,6 +24,7 @@ mod isolation;
 mod key;
 mod keyed;
 mod ladder;
+mod latency;
 mod outcome;
 mod policy;
 mod registry;
@@ -66,10 +67,11 @@ pub use policy::{
     BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, CircuitBreaker, CircuitBreakerCounts,
     CircuitBreakerOverride, CircuitBreakerPermit, CircuitBreakerPolicy, CircuitBreakerSnapshot,
     CircuitBreakerState, CircuitBreakerWindow, Delay, Delaying, Fallback, FallbackPolicy,
-    FallbackSnapshot, IdempotencyKey, Keep, LivePolicy, LiveSnapshot, Order, Origin, OtherSnapshot,
-    Policy, RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry,
-    RetryCall, RetryPolicy, RetrySnapshot, Ruling, StaleAnswers, StaleKey, TimeInStates, Timed,
-    Timeout, TimeoutPolicy, TimeoutSnapshot, answered_stale,
+    FallbackSnapshot, Hedge, HedgeAfter, HedgePolicy, HedgeSnapshot, IdempotencyKey, Keep,
+    LivePolicy, LiveSnapshot, Order, Origin, OtherSnapshot, Policy, Race, RateLimitAdmission,
+    RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry, RetryCall, RetryPolicy,
+    RetrySnapshot, Ruling, StaleAnswers, StaleKey, TimeInStates, Timed, Timeout, TimeoutPolicy,
+    TimeoutSnapshot, answered_stale,
 };
 pub use registry::{PolicyDefinition, RegisterError, Registry, policy};
 pub use setting::{

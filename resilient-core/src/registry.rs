@@ -14,8 +14,8 @@ use crate::event::{self, Events, History, What};
 use crate::isolation::PerRegistry;
 use crate::policy::{
     AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadPolicy, CircuitBreaker,
-    CircuitBreakerPolicy, Fallback, FallbackPolicy, Policy, RateLimitPolicy, RateLimiter, Retry,
-    RetryPolicy, Timeout, TimeoutPolicy,
+    CircuitBreakerPolicy, Fallback, FallbackPolicy, Hedge, HedgePolicy, Policy, RateLimitPolicy,
+    RateLimiter, Retry, RetryPolicy, Timeout, TimeoutPolicy,
 };
 use crate::setting::{InvalidSetting, Kind, Override, Setting};
 use crate::sync::Mutex;
@@ -123,6 +123,11 @@ impl Registry {
     /// The fallback of this name; `None` if nobody has mentioned it.
     pub fn fallback(&self, name: &str) -> Option<&'static Fallback> {
         self.live::<FallbackPolicy>(name)
+    }
+
+    /// The hedge of this name; `None` if nobody has mentioned it.
+    pub fn hedge(&self, name: &str) -> Option<&'static Hedge> {
+        self.live::<HedgePolicy>(name)
     }
 
     /// The live policy of any kind, also one that this crate does not know; `None` if nobody has
@@ -459,6 +464,11 @@ impl PolicyDefinition {
 
     /// Defines the rate limit of this name.
     pub fn rate_limit(self, policy: RateLimitPolicy) -> Self {
+        self.with(policy)
+    }
+
+    /// Defines the hedge of this name.
+    pub fn hedge(self, policy: HedgePolicy) -> Self {
         self.with(policy)
     }
 

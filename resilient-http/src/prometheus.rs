@@ -9,8 +9,8 @@ use axum::extract::State;
 use axum::http::request::Parts;
 use axum::response::Response;
 use resilient_core::{
-    BulkheadSnapshot, CircuitBreakerSnapshot, CircuitBreakerState, LiveSnapshot, PolicySnapshot,
-    RateLimiterSnapshot, RetrySnapshot, TimeoutSnapshot, registry,
+    BulkheadSnapshot, CircuitBreakerSnapshot, CircuitBreakerState, HedgeSnapshot, LiveSnapshot,
+    PolicySnapshot, RateLimiterSnapshot, RetrySnapshot, TimeoutSnapshot, registry,
 };
 use std::collections::BTreeMap;
 use std::fmt::{self, Display, Write};
@@ -30,7 +30,7 @@ const COUNTER: &str = "counter";
 const GAUGE: &str = "gauge";
 
 /// All families: their names, types and explanations, in the order in which they are written.
-const FAMILIES: [(&str, &str, &str); 29] = [
+const FAMILIES: [(&str, &str, &str); 34] = [
     (
         "resilient_policy_undefined",
         GAUGE,
@@ -163,6 +163,31 @@ const FAMILIES: [(&str, &str, &str); 29] = [
         "Calls that had to wait.",
     ),
     (
+        "resilient_hedge_after_seconds",
+        GAUGE,
+        "How long an attempt may take before an extra one is started.",
+    ),
+    (
+        "resilient_hedge_hedged_calls_total",
+        COUNTER,
+        "Calls in which an extra attempt was started.",
+    ),
+    (
+        "resilient_hedge_extra_attempts_total",
+        COUNTER,
+        "Extra attempts that were started.",
+    ),
+    (
+        "resilient_hedge_won_calls_total",
+        COUNTER,
+        "Calls that an extra attempt answered before the first one.",
+    ),
+    (
+        "resilient_hedge_suppressed_total",
+        COUNTER,
+        "Extra attempts that were due, and for which the budget had nothing left.",
+    ),
+    (
         "resilient_fallback_calls_total",
         COUNTER,
         "Calls that the fallback stood in for, by what came of it.",
@@ -254,6 +279,7 @@ fn add(series: &mut Series, policy: &PolicySnapshot) {
         LiveSnapshot::Timeout(seen) => timeout(series, with_kind, seen),
         LiveSnapshot::Bulkhead(seen) => bulkhead(series, name, seen),
         LiveSnapshot::RateLimiter(seen) => rate_limit(series, name, seen),
+        LiveSnapshot::Hedge(seen) => hedge(series, name, seen),
         LiveSnapshot::Fallback(seen) => series.by_outcome(
             "resilient_fallback_calls_total",
             name,
@@ -327,6 +353,21 @@ fn retry(series: &mut Series, name: Label<'_>, seen: &RetrySnapshot) {
     }
     if let Some(budget) = seen.budget {
         series.add("resilient_retry_budget_left", &[name], budget.left);
+    }
+}
+
+fn hedge(series: &mut Series, name: Label<'_>, seen: &HedgeSnapshot) {
+    if let Some(after) = seen.after {
+        let after = after.as_secs_f64();
+        series.add("resilient_hedge_after_seconds", &[name], after);
+    }
+    for (family, count) in [
+        ("resilient_hedge_hedged_calls_total", seen.hedged),
+        ("resilient_hedge_extra_attempts_total", seen.extra_attempts),
+        ("resilient_hedge_won_calls_total", seen.won),
+        ("resilient_hedge_suppressed_total", seen.suppressed),
+    ] {
+        series.add(family, &[name], count);
     }
 }
 

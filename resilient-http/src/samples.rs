@@ -75,6 +75,7 @@ impl Deeds {
             LiveSnapshot::RateLimiter(seen) => (seen.admitted, 0, seen.rejected),
             LiveSnapshot::Retry(seen) => (seen.recovered, seen.gave_up, 0),
             LiveSnapshot::Timeout(seen) => (0, seen.timed_out, seen.no_time_left),
+            LiveSnapshot::Hedge(seen) => (seen.won, 0, seen.suppressed),
             LiveSnapshot::Fallback(seen) => (
                 seen.answered + seen.answered_stale,
                 seen.failed + seen.missed,

@@ -183,7 +183,9 @@ impl Expansion<'_> {
 
     fn calls(&self) -> TokenStream {
         let (private, outcome) = (self.private, local("outcome"));
-        let frame = self.needs_frame().then(|| {
+        // A hedge keeps its attempts apart there.
+        let hedges = self.layers.iter().any(|layer| layer.is("hedge"));
+        let frame = (hedges || self.needs_frame()).then(|| {
             let frame = local("frame");
             quote_spanned!(self.site=> let #frame = #private::Frame::new();)
         });
@@ -252,6 +254,7 @@ impl Expansion<'_> {
             }
             "bulkhead" => self.bulkhead(index),
             "rate_limit" => self.rate_limit(index),
+            "hedge" => self.hedge(index),
             _ if layer.is_stale() => self.last_good(index),
             _ => self.fallback(index),
         }

@@ -44,6 +44,26 @@ pub(crate) const EFFECTS: &[(&str, &str, &str)] = &[
         "max_keys_bounds_the_instances_of_bulkheads_and_rate_limits_too",
     ),
     (
+        "hedge",
+        "after",
+        "the_extra_attempt_starts_when_the_first_has_not_answered_after_that_time",
+    ),
+    (
+        "hedge",
+        "max",
+        "each_further_extra_attempt_starts_that_much_later_than_the_one_before",
+    ),
+    (
+        "hedge",
+        "budget",
+        "when_the_budget_is_spent_no_extra_attempt_starts_and_the_first_goes_on",
+    ),
+    (
+        "hedge",
+        "enabled",
+        "a_hedge_that_is_switched_off_or_that_nobody_defined_starts_nothing_until_it_is_defined",
+    ),
+    (
         "fallback",
         "stale",
         "a_failure_is_answered_with_the_last_good_answer_of_its_key_at_most_that_old",

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["given"],
     &["deadline", "setting", "isolation", "key"],
     &["table"],
-    &["window", "backoff", "budget"],
+    &["window", "backoff", "budget", "latency"],
     &["error"],
     &["class"],
     &["outcome", "event", "ladder"],

@@ -266,7 +266,8 @@ const FACES = {
     facts: ({ live }) => [["cut off ", () => number(live.timed_out)], live.no_time_left > 0 && ["not begun ", () => number(live.no_time_left)]],
     word: ({ live }) => live.duration_ms === null ? "off" : `after ${span(live.duration_ms)}`,
   },
-  fallback: { word: ({ attention, state }) => ({ alarm: "failing", notice: "standing in" })[attention?.level] ?? state, facts: ({ live }) => [["answered ", () => number(live.answered)], ["failed ", () => number(live.failed)]] },
+  hedge: { facts: ({ live }) => [["hedged ", () => number(live.hedged)], ["won by an extra attempt ", () => number(live.won)], ["suppressed ", () => number(live.suppressed)]] },
+  fallback: { word: ({ attention, state }) => ({ alarm: "failing", notice: "standing in" })[attention?.level] ?? state, facts: ({ live }) => [["answered ", () => number(live.answered)], ["failed ", () => number(live.failed)], ...(live.stale_ms == null ? [] : [["answered stale ", () => number(live.answered_stale)], ["nothing kept ", () => number(live.missed)]])] },
 };
 FACES.attempt_timeout = FACES.timeout;
 const OTHER = { facts: ({ live }) => (live.counts ?? []).filter?.(([, count]) => count !== null).map(([what, count]) => [`${what} `, () => number(count)]) ?? [] };

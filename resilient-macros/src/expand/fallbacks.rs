@@ -59,7 +59,9 @@ impl Expansion<'_> {
         let span = self.body.returns_span();
         let live = at(span, &self.live(index));
         let (answers, key) = (self.answers(index), local(&format!("stale_key_{index}")));
-        let is_tried_again = self.layers[..index].iter().any(|outer| outer.is("retry"));
+        let is_tried_again = self.layers[..index]
+            .iter()
+            .any(|outer| outer.is("retry") || outer.is("hedge"));
         let key = if is_tried_again {
             let private = self.private;
             quote_spanned!(self.site=> #private::core::clone::Clone::clone(&#key))

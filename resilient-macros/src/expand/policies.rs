@@ -239,4 +239,32 @@ impl Expansion<'_> {
             #inner
         })
     }
+
+    /// The attempts of a hedge run at the same time: each has a copy of the body for itself, and
+    /// borrows whatever else it uses.
+    pub(super) fn hedge(&self, index: usize) -> TokenStream {
+        let (private, live) = (self.private, self.live(index));
+        let (frame, outcome) = (local("frame"), local("outcome"));
+        let (body, kept, copy) = (local("body"), local("kept"), local("copy"));
+        let (handed_on, copied) = (
+            self.body.handed_on(index),
+            self.body.copy_of(&kept.to_token_stream()),
+        );
+        let inner = self.nest(index + 1);
+        let verdict = self.verdict(&self.layers[index], &outcome.to_token_stream());
+        quote_spanned!(self.site=>
+            #live.race(
+                &#frame,
+                #handed_on,
+                |#kept| {
+                    let #copy = #private::Own::new(#copied);
+                    async {
+                        let #body = #copy.take();
+                        #inner
+                    }
+                },
+                |#outcome| #verdict,
+            ).await
+        )
+    }
 }

@@ -1,6 +1,7 @@
 use super::settings::MOST;
 use super::state::{ADMITTED_AT, WAITING_AT};
 use super::*;
+use crate::setting::Value;
 use crate::time::now;
 use proptest::prelude::*;
 use std::collections::VecDeque;
