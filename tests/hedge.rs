@@ -1,5 +1,7 @@
 //! Extra attempts beside one that does not answer in time, through the attribute.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod script;
 
 use resilient::{
