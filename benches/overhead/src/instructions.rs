@@ -18,11 +18,16 @@ fn main() {
     let runtime = runtime();
     let only = env::args().nth(2);
     let mut paths = paths();
-    paths.retain(|path| only.as_deref().is_none_or(|only| only == path.subject.name()));
+    paths.retain(|path| {
+        only.as_deref()
+            .is_none_or(|only| only == path.subject.name())
+    });
     for path in paths {
         path.subject.run(&runtime, BEFORE);
         counted(&path.subject, &runtime, calls);
-        let budget = path.instructions.map_or_else(|| "-".to_owned(), |budget| budget.to_string());
+        let budget = path
+            .instructions
+            .map_or_else(|| "-".to_owned(), |budget| budget.to_string());
         println!("{budget}\t{}", path.subject.name());
     }
 }

@@ -92,8 +92,7 @@ impl Subject {
 
     #[allow(clippy::cast_precision_loss, reason = "far from 2^52")]
     fn allocations(&self, runtime: &Runtime) -> f64 {
-        let counted =
-            |calls| allocation_counter::measure(|| self.run(runtime, calls)).count_total;
+        let counted = |calls| allocation_counter::measure(|| self.run(runtime, calls)).count_total;
         // What a run allocates for itself is in both.
         let once = counted(1000);
         counted(2000).saturating_sub(once) as f64 / 1000.0
