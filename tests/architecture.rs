@@ -13,7 +13,15 @@ use std::fs;
 use std::path::Path;
 
 const CORE: &str = "resilient-core/src";
-const SOURCES: [&str; 5] = ["src", CORE, "resilient-macros/src", "xtask/src", "examples"];
+const SOURCES: [&str; 7] = [
+    "src",
+    CORE,
+    "resilient-macros/src",
+    "xtask/src",
+    "examples",
+    "benches/overhead/src",
+    "benches/peers/src",
+];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -157,6 +165,8 @@ fn the_code_map_lists_every_file() {
 fn every_member_takes_the_lints_of_the_workspace() {
     for member in [
         "",
+        "benches/overhead/",
+        "benches/peers/",
         "resilient-core/",
         "resilient-macros/",
         "tests/databases/",

@@ -51,6 +51,17 @@ impl Step {
         }
     }
 
+    /// One more argument, which may hold spaces.
+    pub(crate) fn argument(mut self, argument: &str) -> Self {
+        self.command.arg(argument);
+        if argument.contains([' ', '\'', '"']) {
+            self.shown += &format!(" {argument:?}");
+        } else {
+            self.shown += &format!(" {argument}");
+        }
+        self
+    }
+
     /// Sets an environment variable for the command.
     pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
         self.command.env(key, value);

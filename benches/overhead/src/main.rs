@@ -37,7 +37,11 @@ fn every_path(subjects: &[&Subject], rounds: usize) {
     let two = measure(subjects, 2, rounds);
     for (one, two) in one.iter().zip(&two) {
         let (name, allocations) = (&one.name, one.allocations);
-        println!("| {name} | {} | {} | {allocations:.0} |", nanos(one), nanos(two));
+        println!(
+            "| {name} | {} | {} | {allocations:.0} |",
+            nanos(one),
+            nanos(two)
+        );
     }
 }
 
