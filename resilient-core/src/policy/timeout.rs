@@ -295,12 +295,13 @@ impl Clock<'_> {
         context: &mut Context<'_>,
     ) -> Poll<(Nanos, bool)> {
         if *self.at == NEVER {
-            let begin = if asked == NEVER { time::now() } else { asked };
+            let now = time::now();
+            let begin = if asked == NEVER { now } else { asked };
             let outer = Deadline::current();
             let outer_end = outer.earlier(begin.saturating_add(outer.within()));
             *self.begin = begin;
             *self.at = end(begin, self.after, outer_end).0;
-            timer.set(Some(time::sleep_until(*self.at)));
+            timer.set(Some(time::sleep_until_seen_at(*self.at, now)));
         }
         let Some(timer) = timer.as_mut().as_pin_mut() else {
             return Poll::Pending;
