@@ -1,4 +1,4 @@
-//! Put attributes on an async function, and the failures of what it calls stop becoming the failures
+//! Put attributes on a function, and the failures of what it calls stop becoming the failures
 //! of who calls it. Every policy that an attribute leaves behind can be read and steered while the
 //! program runs.
 //!
@@ -58,6 +58,7 @@
 //!
 //! # Where to look next
 //!
+//! - [`functions`](mod@functions): what may be annotated, and how it stands beside other attributes.
 //! - [`Rejected`]: what a policy answers instead of running, or finishing, the work.
 //! - [`Classify`](macro@Classify): what an error says of itself, and which retry it deserves.
 //! - [`registry()`]: every policy by name, its [`Snapshot`], its [`Events`], and what is probably a
@@ -65,20 +66,31 @@
 //! - [`policy()`]: settings in code. [`Registry::reconfigure`] changes them while the program runs,
 //!   [`Configuration`] takes them from outside, [`Registry::disable_all`] switches everything off.
 //! - [`deadline()`], [`time_left()`], [`with_deadline()`] and [`inherit()`]: the time that is left.
+//! - [`answered_stale()`]: whether the last answer was an old one.
 //! - [`Frame`] and [`Judge`]: a stack by hand, without attributes.
 //!
 //! # Features
 //!
+//! - `config` (off): settings from TOML files and environment variables, in `resilient::config`.
 //! - `serde` (off): snapshots, events and settings implement `serde::Serialize`.
 //! - `reqwest` (off): `reqwest::Error` is [`Classify`](macro@Classify), and `resilient::reqwest::check`
 //!   keeps the status and `Retry-After` of a response that failed.
 //! - `tonic` (off): `tonic::Status` is `Classify`.
 //! - `sqlx` (off): `sqlx::Error` is `Classify`. It needs Rust 1.94, as sqlx does.
+//! - `testing` (off): the module `testing`, a test kit for annotated functions: a registry for each test,
+//!   scripted outcomes, the way that a circuit breaker went, chaos. For `[dev-dependencies]`.
+//! - `uuid` (off): `uuid::Uuid` is a [`Key`].
 //!
 //! It needs tokio, for its timers. Where tokio's feature `test-util` is on, paused time moves every
 //! timeout, delay and open breaker.
 
 pub use resilient_core::*;
+
+#[cfg(feature = "testing")]
+#[doc = include_str!("../docs/testing.md")]
+pub mod testing {
+    pub use resilient_core::testing::*;
+}
 
 // The pages link to each other as files, for readers of the repository. Of two definitions of a link the
 // first one holds, so in rustdoc they link to the attributes.
@@ -107,6 +119,7 @@ pub use resilient_macros::rate_limit;
 /// [bulkhead]: macro@bulkhead
 /// [rate_limit]: macro@rate_limit
 /// [fallback]: macro@fallback
+/// [functions]: mod@functions
 #[doc = include_str!("../docs/resilient.md")]
 pub use resilient_macros::resilient;
 /// [errors]: macro@Classify
@@ -116,6 +129,23 @@ pub use resilient_macros::retry;
 /// [retry]: macro@retry#the-attempt-inside-the-body
 #[doc = include_str!("../docs/timeout.md")]
 pub use resilient_macros::timeout;
+
+#[cfg(feature = "config")]
+#[doc = include_str!("../docs/config.md")]
+pub mod config {
+    pub use resilient_config::*;
+}
+
+/// [circuit_breaker]: macro@crate::circuit_breaker
+/// [retry]: macro@crate::retry
+/// [timeout]: macro@crate::timeout
+/// [bulkhead]: macro@crate::bulkhead
+/// [rate_limit]: macro@crate::rate_limit
+/// [fallback]: macro@crate::fallback
+/// [resilient]: macro@crate::resilient
+#[doc = include_str!("../docs/functions.md")]
+#[cfg(any(doc, doctest))]
+pub mod functions {}
 
 /// What expanded attributes call. It may change with every version: nothing of it is for use by
 /// hand.

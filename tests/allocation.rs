@@ -6,7 +6,7 @@ use resilient::{
 };
 use std::future::poll_fn;
 use std::hint::black_box;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 #[derive(Debug)]
@@ -114,6 +114,24 @@ async fn defined() -> Result<u64, Error> {
     Ok(black_box(1))
 }
 
+#[circuit_breaker("allocation.plain")]
+#[retry(3)]
+#[rate_limit(1_000_000/s)]
+#[bulkhead(20)]
+fn plain(succeed: bool) -> Result<u64, Error> {
+    if succeed {
+        Ok(black_box(1))
+    } else {
+        Err(Error)
+    }
+}
+
+#[timeout(5s)]
+#[retry(3)]
+fn boxed(succeed: bool) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send>> {
+    Box::pin(async move { plain(succeed) })
+}
+
 /// Allocations of a thousand calls, after the first few of them.
 fn allocations(call: impl AsyncFn(u32)) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -143,6 +161,14 @@ fn allocations(call: impl AsyncFn(u32)) -> u64 {
 fn a_call_through_five_policies_allocates_nothing() {
     let allocated = allocations(async |_| assert_eq!(stack(true).await.unwrap(), 1));
     assert_eq!(allocated, 0);
+}
+
+#[test]
+fn a_plain_call_allocates_nothing_and_a_boxed_future_no_more_than_its_box() {
+    let allocated = allocations(async |_| assert_eq!(plain(true).unwrap(), 1));
+    assert_eq!(allocated, 0);
+    let allocated = allocations(async |_| assert_eq!(boxed(true).await.unwrap(), 1));
+    assert_eq!(allocated, 1000, "one box a call");
 }
 
 #[test]

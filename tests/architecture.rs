@@ -13,10 +13,11 @@ use std::fs;
 use std::path::Path;
 
 const CORE: &str = "resilient-core/src";
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "src",
     CORE,
     "resilient-macros/src",
+    "resilient-config/src",
     "xtask/src",
     "examples",
     "benches/overhead/src",
@@ -155,7 +156,7 @@ fn every_policy_is_known_everywhere_it_must_be() {
 #[test]
 fn the_code_map_lists_every_file() {
     let map = read("ARCHITECTURE.md").expect("ARCHITECTURE.md");
-    for folder in [CORE, "resilient-macros/src"] {
+    for folder in [CORE, "resilient-macros/src", "resilient-config/src"] {
         let files = sources(folder);
         assert_none(files.iter().flat_map(|(path, _)| on_the_map(path, &map)));
     }
@@ -167,6 +168,7 @@ fn every_member_takes_the_lints_of_the_workspace() {
         "",
         "benches/overhead/",
         "benches/peers/",
+        "resilient-config/",
         "resilient-core/",
         "resilient-macros/",
         "tests/databases/",

@@ -5,6 +5,7 @@
 //! counts while it waits for its turn, not only when it runs: otherwise all that wait fire together.
 
 use crate::given::{FromGiven, Given, call};
+use crate::isolation::PerRegistry;
 use crate::setting::{Share, Value};
 use crate::sync::{AtomicU64, Mutex, Ordering, Tally};
 use crate::time::{self, Nanos};
@@ -91,6 +92,7 @@ impl From<Budget> for Value {
 
 impl FromGiven for Budget {
     const EXPECTED: &'static str = "a share such as `20%`, or `budget(\"gateway\", 20%)`";
+    const TYPES: &'static [&'static str] = &["string", "number"];
 
     fn from_given(given: &Given) -> Option<Self> {
         if let Given::Text(text) = given
@@ -251,6 +253,16 @@ impl State {
 /// attempts than there always are.
 const LOOK_EVERY: u64 = 8;
 
+/// The budgets that have a name.
+static SHARED: PerRegistry<Mutex<BTreeMap<&'static str, Arc<LiveBudget>>>> =
+    PerRegistry::new(Mutex::default);
+
+/// Whoever asks for a budget by its name from now on gets a new one.
+#[cfg(feature = "testing")]
+pub(crate) fn forget_shared() {
+    SHARED.current().lock().clear();
+}
+
 /// A budget at work.
 #[derive(Debug)]
 pub(crate) struct LiveBudget {
@@ -274,11 +286,9 @@ impl LiveBudget {
 
     /// The budget of this name, which everybody shares who asks for it; without a name a new one.
     fn of(name: Option<&'static str>) -> Arc<Self> {
-        static SHARED: Mutex<BTreeMap<&'static str, Arc<LiveBudget>>> = Mutex::new(BTreeMap::new());
-
         let new = || Arc::new(Self::new(name, time::now()));
         match name {
-            Some(name) => Arc::clone(SHARED.lock().entry(name).or_insert_with(new)),
+            Some(name) => Arc::clone(SHARED.current().lock().entry(name).or_insert_with(new)),
             None => new(),
         }
     }

@@ -214,6 +214,8 @@ impl Classify for Rejected {
                 retry_after: self.retry_after(),
             },
             Self::ForcedOpen(_) | Self::NoTimeLeft(_) | Self::TooCostly(_) => Class::Permanent,
+            #[cfg(feature = "testing")]
+            Self::Injected(_) => Class::Transient,
         }
     }
 

@@ -9,7 +9,7 @@ use crate::policy::{
     RateLimitPolicy, RetryPolicy, TimeoutPolicy,
 };
 use crate::registry::Registry;
-use crate::setting::{SettingError, Source};
+use crate::setting::{Kind, SettingDescription, SettingError, Source};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::mem::replace;
@@ -149,15 +149,34 @@ impl fmt::Display for ConfigurationMistake {
             return write!(f, "{source}: {kind} `{policy}`: {error}");
         }
         write!(f, "{source}: there is no kind of policy `{kind}`")?;
-        let known = KINDS.iter().map(|(kind, _)| *kind);
+        let known = KINDS.iter().map(|(kind, _, _)| *kind);
         nearest(kind, known).map_or(Ok(()), |nearest| write!(f, ", did you mean `{nearest}`?"))
     }
 }
 
 type Check = fn(&[GivenSetting]) -> Vec<(Source, SettingError)>;
+type Describe = fn() -> Vec<(&'static str, SettingDescription)>;
 
-/// The kinds of this crate, and how settings are checked where no policy has their name.
-const KINDS: [(&str, Check); 7] = [
+/// The kinds of policies of this crate, each with its settings by key: for schemas, forms and editors.
+///
+/// ```
+/// let kinds = resilient_core::kinds();
+/// let (_, retry) = kinds.iter().find(|(kind, _)| kind.as_str() == "retry").unwrap();
+/// let (key, attempts) = &retry[0];
+/// assert_eq!(*key, "attempts");
+/// assert_eq!(attempts.default.as_ref().unwrap().to_string(), "3");
+/// assert!(kinds.iter().all(|(kind, _)| kind.as_str() != "pipeline"), "it has no settings");
+/// ```
+#[must_use]
+pub fn kinds() -> Vec<(Kind, Vec<(&'static str, SettingDescription)>)> {
+    let described = KINDS
+        .iter()
+        .map(|(kind, _, describe)| (Kind::new(kind), describe()));
+    described.collect()
+}
+
+/// The kinds of this crate, how settings are checked where no policy has their name, and what they are.
+const KINDS: [(&str, Check, Describe); 7] = [
     kind::<CircuitBreakerPolicy>(),
     kind::<RetryPolicy>(),
     kind::<TimeoutPolicy>(),
@@ -167,10 +186,15 @@ const KINDS: [(&str, Check); 7] = [
     kind::<FallbackPolicy>(),
 ];
 
-const fn kind<P: Policy>() -> (&'static str, Check) {
-    (P::KIND.as_str(), |settings| {
-        configured::<P>(settings).err().unwrap_or_default()
-    })
+const fn kind<P: Policy>() -> (&'static str, Check, Describe) {
+    (
+        P::KIND.as_str(),
+        |settings| configured::<P>(settings).err().unwrap_or_default(),
+        || {
+            let described = P::KEYS.iter().map(|key| Some((*key, P::description(key)?)));
+            described.flatten().collect()
+        },
+    )
 }
 
 impl Registry {
@@ -221,10 +245,10 @@ impl Registry {
             let source = settings
                 .first()
                 .map_or(Source::Default, |setting| setting.source.clone());
-            let known = KINDS.iter().find(|(known, _)| *known == kind);
+            let known = KINDS.iter().find(|(known, _, _)| *known == kind);
             let wrong = match (find(key), known) {
                 (Some(entry), _) => entry.check(layer, settings),
-                (None, Some((_, check))) => check(settings),
+                (None, Some((_, check, _))) => check(settings),
                 (None, None) if all.iter().any(|entry| entry.kind().as_str() == kind) => Vec::new(),
                 (None, None) => {
                     mistakes.push(ConfigurationMistake {

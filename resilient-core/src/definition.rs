@@ -16,6 +16,7 @@ pub(crate) struct Declaration<P> {
     pub(crate) line: u32,
     pub(crate) call_site: &'static str,
     pub(crate) reference: Reference,
+    pub(crate) is_keyed: bool,
 }
 
 /// What it means for an attribute if nobody writes anything about its policy.
@@ -100,6 +101,13 @@ impl<P: Policy> Definition<P> {
         }
         self.changes
             .retain(|changed| changed.policy != P::default());
+    }
+
+    /// Takes back everything that anybody changed while the program runs.
+    #[cfg(feature = "testing")]
+    pub(crate) fn forget_changes(&mut self) {
+        self.changes.clear();
+        self.all_off = None;
     }
 
     /// When the first change ends that ends by itself.
@@ -288,6 +296,7 @@ mod tests {
             line,
             call_site: "shop::price",
             reference: Reference::Named,
+            is_keyed: false,
         }
     }
 

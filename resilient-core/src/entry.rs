@@ -5,6 +5,7 @@ use crate::definition::{
 };
 use crate::event::{self, What};
 use crate::given::Given;
+use crate::isolation::Renewable;
 use crate::policy::{LivePolicy, LiveSnapshot, Policy};
 use crate::setting::{InvalidSetting, Kind, Override, Setting, SettingError, Source, Value};
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
@@ -26,7 +27,7 @@ pub(crate) fn changes_may_end() -> bool {
 pub(crate) struct Entry<P: Policy> {
     name: &'static str,
     definition: Mutex<Definition<P>>,
-    pub(crate) live: P::Live,
+    live: Renewable<P::Live>,
     was_used: AtomicBool,
     /// When the first change ends that ends by itself.
     ends: AtomicU64,
@@ -198,7 +199,7 @@ impl<P: Policy> Entry<P> {
         Self {
             name,
             definition: Mutex::new(Definition::default()),
-            live: P::Live::new(name, &P::default()),
+            live: Renewable::new(P::Live::new(name, &P::default())),
             was_used: AtomicBool::new(false),
             ends: AtomicU64::new(NEVER),
         }
@@ -209,7 +210,11 @@ impl<P: Policy> Entry<P> {
         if !self.was_used.swap(true, Ordering::Relaxed) && self.is_undefined() {
             event::emit(P::KIND, self.name, What::Undefined);
         }
-        &self.live
+        self.live()
+    }
+
+    pub(crate) fn live(&'static self) -> &'static P::Live {
+        self.live.get()
     }
 
     pub(crate) fn declare(&self, written: Declaration<P>) {
@@ -227,12 +232,12 @@ impl<P: Policy> Entry<P> {
     }
 
     /// The functions that refer to it in this way, by name.
-    fn call_sites_by(&self, by: impl Fn(Reference) -> bool) -> Vec<&'static str> {
+    fn call_sites_by(&self, by: impl Fn(&Declaration<P>) -> bool) -> Vec<&'static str> {
         let definition = self.definition.lock();
         let mut call_sites: Vec<_> = definition
             .attributes()
             .iter()
-            .filter(|attribute| by(attribute.reference))
+            .filter(|attribute| by(attribute))
             .map(|attribute| attribute.call_site)
             .collect();
         call_sites.sort_unstable();
@@ -348,7 +353,7 @@ impl<P: Policy> Entry<P> {
                     source: after.source,
                 })
                 .collect(),
-            consequence: self.live.consequence(&after.effective()),
+            consequence: self.live.get().consequence(&after.effective()),
         }
     }
 
@@ -360,7 +365,7 @@ impl<P: Policy> Entry<P> {
                 let definition = self.definition.lock();
                 (definition.effective(), definition.version)
             };
-            self.live.reconfigure(&effective);
+            self.live.get().reconfigure(&effective);
             if self.definition.lock().version == version {
                 return;
             }
@@ -418,6 +423,8 @@ pub(crate) trait AnyEntry: Send + Sync {
     /// What attributes and code wrote together, if it contradicts itself.
     fn invalid(&self) -> Option<InvalidSetting>;
     fn call_sites(&self) -> Vec<&'static str>;
+    /// The functions that have a key for it.
+    fn keyed_call_sites(&self) -> Vec<&'static str>;
     fn conflicts(&self) -> Vec<Conflict>;
     fn is_registered(&self) -> bool;
     fn take_effect(&self);
@@ -438,6 +445,9 @@ pub(crate) trait AnyEntry: Send + Sync {
     /// Switches it off together with all others, or on again.
     fn switch_all(&self, off: Option<&Override>, by: Option<&Override>);
     fn snapshot(&self) -> LiveSnapshot;
+    /// Puts a live policy that has seen nothing into the place of the one that is there.
+    #[cfg(feature = "testing")]
+    fn renew(&self);
 }
 
 impl<P: Policy> AnyEntry for Entry<P> {
@@ -474,7 +484,7 @@ impl<P: Policy> AnyEntry for Entry<P> {
     }
 
     fn pipelines(&self) -> Vec<&'static str> {
-        self.call_sites_by(|reference| reference == Reference::Pipeline)
+        self.call_sites_by(|attribute| attribute.reference == Reference::Pipeline)
     }
 
     fn invalid(&self) -> Option<InvalidSetting> {
@@ -483,6 +493,10 @@ impl<P: Policy> AnyEntry for Entry<P> {
 
     fn call_sites(&self) -> Vec<&'static str> {
         self.call_sites_by(|_| true)
+    }
+
+    fn keyed_call_sites(&self) -> Vec<&'static str> {
+        self.call_sites_by(|attribute| attribute.is_keyed)
     }
 
     fn conflicts(&self) -> Vec<Conflict> {
@@ -576,6 +590,18 @@ impl<P: Policy> AnyEntry for Entry<P> {
     }
 
     fn snapshot(&self) -> LiveSnapshot {
-        self.live.snapshot()
+        self.live.get().snapshot()
+    }
+
+    #[cfg(feature = "testing")]
+    fn renew(&self) {
+        let live = P::Live::new(self.name, &P::default());
+        self.write(Definition::forget_changes);
+        let effective = self.definition.lock().effective();
+        live.reconfigure(&effective);
+        self.live.renew(live);
+        self.was_used.store(false, Ordering::Relaxed);
+        // What has changed since.
+        self.take_effect();
     }
 }

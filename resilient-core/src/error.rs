@@ -51,6 +51,11 @@ pub enum Rejected {
     /// A call costs more than its rate limit or bulkhead ever has to give, however long it waits.
     #[error("`{}` never admits a call that costs {}: at most {}", .0.policy, .0.cost(), .0.most())]
     TooCostly(#[source] Reason),
+    /// A chaos switch of a test failed the call. The policies around it take it for a failure of the
+    /// work, which may go away by itself.
+    #[cfg(feature = "testing")]
+    #[error("chaos on `{}` failed the call", .0.policy)]
+    Injected(#[source] Reason),
 }
 
 impl Rejected {
@@ -104,6 +109,23 @@ impl Rejected {
         Self::TooCostly(Reason::new(What::TooCostly, policy, length))
     }
 
+    /// A call that the chaos switch on `policy` failed.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub const fn injected(policy: &'static str) -> Self {
+        Self::Injected(Reason::new(What::Injected, policy, NEVER))
+    }
+
+    /// True if a chaos switch failed the call, and no policy refused it.
+    #[must_use]
+    pub(crate) const fn is_injected(&self) -> bool {
+        match self {
+            #[cfg(feature = "testing")]
+            Self::Injected(_) => true,
+            _ => false,
+        }
+    }
+
     /// The reason, which names the policy.
     #[must_use]
     pub const fn reason(&self) -> &Reason {
@@ -115,6 +137,8 @@ impl Rejected {
             | Self::BulkheadFull(reason)
             | Self::RateLimited(reason)
             | Self::TooCostly(reason) => reason,
+            #[cfg(feature = "testing")]
+            Self::Injected(reason) => reason,
         }
     }
 
@@ -135,6 +159,8 @@ impl Rejected {
             Self::BulkheadFull(_) => "bulkhead_full",
             Self::RateLimited(_) => "rate_limited",
             Self::TooCostly(_) => "too_costly",
+            #[cfg(feature = "testing")]
+            Self::Injected(_) => "injected",
         }
     }
 
@@ -214,6 +240,8 @@ impl From<Reason> for Rejected {
             What::BulkheadFull => Self::BulkheadFull(reason),
             What::RateLimited => Self::RateLimited(reason),
             What::TooCostly => Self::TooCostly(reason),
+            #[cfg(feature = "testing")]
+            What::Injected => Self::Injected(reason),
         }
     }
 }
@@ -252,6 +280,8 @@ enum What {
     BulkheadFull,
     RateLimited,
     TooCostly,
+    #[cfg(feature = "testing")]
+    Injected,
 }
 
 impl Reason {
@@ -363,6 +393,8 @@ mod tests {
             Rejected::bulkhead_full("x"),
             Rejected::rate_limited("x", Duration::ZERO),
             Rejected::too_costly("x", 9, 4),
+            #[cfg(feature = "testing")]
+            Rejected::injected("x"),
         ] {
             assert_eq!(Rejected::from(*refused.reason()), refused);
             assert_eq!(refused.policy(), "x");

@@ -3,10 +3,14 @@
 //! Reporting costs one relaxed load where nobody listens. Events of one policy arrive in the order
 //! in which they happened; a subscriber that falls behind loses the oldest, which is counted.
 
+#[cfg(feature = "testing")]
+pub(crate) mod record;
+
 use crate::error::Rejected;
+use crate::isolation::PerRegistry;
+use crate::key::StoredKey;
 use crate::setting::{Kind, Override};
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::LazyLock;
 use std::time::{Duration, SystemTime};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -28,6 +32,9 @@ pub struct Event {
     pub kind: Kind,
     /// The name of the policy.
     pub policy: &'static str,
+    /// The key, if it happened to the instance of one key; never for a metric's label, since there is
+    /// no end of keys.
+    pub key: Option<StoredKey>,
     /// What happened.
     pub what: What,
 }
@@ -70,6 +77,11 @@ pub enum What {
     FellBack,
     /// A fallback failed too.
     FallbackFailed,
+    /// A fallback answered a call that failed with the last good answer of its key.
+    AnsweredStale {
+        /// How old that answer is.
+        age: Duration,
+    },
     /// Settings of a policy were changed while the program runs.
     Reconfigured {
         /// The settings that changed, as `key = value`.
@@ -79,6 +91,21 @@ pub enum What {
     },
     /// A name was used by a call that nobody has defined.
     Undefined,
+    /// A chaos switch acted on the body of a call: the policy is the one that it names, the kind is
+    /// `chaos`.
+    #[cfg(feature = "testing")]
+    Disturbed {
+        /// Whether the body failed, and was not run.
+        failed: bool,
+        /// How long it was held up.
+        delay: Duration,
+    },
+    /// There are more keys in use than instances: calls of further keys share one, the overflow.
+    /// Reported again only after there was room meanwhile.
+    KeysOverflowed {
+        /// How many instances there may be.
+        max: u64,
+    },
 }
 
 impl What {
@@ -92,60 +119,93 @@ impl What {
             Self::GaveUp { .. } => "gave_up",
             Self::FellBack => "fell_back",
             Self::FallbackFailed => "fallback_failed",
+            Self::AnsweredStale { .. } => "answered_stale",
             Self::Reconfigured { .. } => "reconfigured",
             Self::Undefined => "undefined",
+            #[cfg(feature = "testing")]
+            Self::Disturbed { .. } => "disturbed",
+            Self::KeysOverflowed { .. } => "keys_overflowed",
         }
     }
 }
 
 static SUBSCRIBERS: AtomicUsize = AtomicUsize::new(0);
-static NUMBER: AtomicU64 = AtomicU64::new(0);
-static CHANNEL: LazyLock<broadcast::Sender<Event>> =
-    LazyLock::new(|| broadcast::Sender::new(EVENT_CAPACITY));
+static CHANNEL: PerRegistry<Channel> = PerRegistry::new(|| Channel {
+    number: AtomicU64::new(0),
+    sender: broadcast::Sender::new(EVENT_CAPACITY),
+    #[cfg(feature = "testing")]
+    records: record::Records::new(),
+});
+
+/// From policies to subscribers.
+struct Channel {
+    /// Of the next event.
+    number: AtomicU64,
+    sender: broadcast::Sender<Event>,
+    #[cfg(feature = "testing")]
+    records: record::Records,
+}
 
 /// Reports what happened to a policy. Must not be called while a lock is held.
 #[cold]
 pub(crate) fn emit(kind: Kind, policy: &'static str, what: What) {
-    trace(kind, policy, &what);
+    emit_keyed(kind, policy, None, what);
+}
+
+/// The same for what happened to the instance of one key, if it is one.
+#[cold]
+pub(crate) fn emit_keyed(kind: Kind, policy: &'static str, key: Option<&StoredKey>, what: What) {
+    trace(kind, policy, key, &what);
     if SUBSCRIBERS.load(Ordering::Relaxed) != 0 {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        // Fails only when the last subscriber has just left.
-        let _ = CHANNEL.send(Event {
-            number,
+        let channel = CHANNEL.current();
+        let event = Event {
+            number: channel.number.fetch_add(1, Ordering::Relaxed),
             at: SystemTime::now(),
             kind,
             policy,
+            key: key.cloned(),
             what,
-        });
+        };
+        #[cfg(feature = "testing")]
+        channel.records.write(&event);
+        // Fails only when the last subscriber has just left.
+        let _ = channel.sender.send(event);
     }
 }
 
 /// Reports a refusal, at the cost of two relaxed loads where nobody wants to know.
 #[inline]
 pub(crate) fn emit_rejected(kind: Kind, rejected: Rejected) {
+    emit_rejected_keyed(kind, None, rejected);
+}
+
+/// The same by the instance of one key, if it is one.
+#[inline]
+pub(crate) fn emit_rejected_keyed(kind: Kind, key: Option<&StoredKey>, rejected: Rejected) {
     if SUBSCRIBERS.load(Ordering::Relaxed) != 0
         || tracing::level_filters::LevelFilter::current() >= tracing::Level::DEBUG
     {
-        emit(kind, rejected.policy(), What::Rejected(rejected));
+        emit_keyed(kind, rejected.policy(), key, What::Rejected(rejected));
     }
 }
 
 /// One line in the log: changes of state are warnings or news, single calls are for debugging.
-fn trace(kind: Kind, policy: &'static str, what: &What) {
+fn trace(kind: Kind, policy: &'static str, key: Option<&StoredKey>, what: &What) {
     let (kind, event) = (kind.as_str(), what.name());
+    let key = key.map(tracing::field::display);
     match what {
         What::Transition {
             from,
             to: to @ ("open" | "forced_open"),
             reason,
         } => {
-            tracing::warn!(target: "resilient", kind, policy, event, from, to, reason);
+            tracing::warn!(target: "resilient", kind, policy, key, event, from, to, reason);
         }
         What::Transition { from, to, reason } => {
-            tracing::info!(target: "resilient", kind, policy, event, from, to, reason);
+            tracing::info!(target: "resilient", kind, policy, key, event, from, to, reason);
         }
         What::Rejected(rejected) => {
-            tracing::debug!(target: "resilient", kind, policy, event, %rejected);
+            tracing::debug!(target: "resilient", kind, policy, key, event, %rejected);
         }
         What::Retrying { attempt, delay } => {
             tracing::debug!(target: "resilient", kind, policy, event, attempt, ?delay);
@@ -156,15 +216,28 @@ fn trace(kind: Kind, policy: &'static str, what: &What) {
         What::FellBack | What::FallbackFailed => {
             tracing::debug!(target: "resilient", kind, policy, event);
         }
+        What::AnsweredStale { age } => {
+            tracing::debug!(target: "resilient", kind, policy, event, ?age);
+        }
         What::Reconfigured { changes, by } => {
             let by = by.as_ref().map(tracing::field::display);
             tracing::info!(target: "resilient", kind, policy, event, ?changes, by);
+        }
+        What::KeysOverflowed { max } => {
+            tracing::warn!(
+                target: "resilient", kind, policy, event, max,
+                "more keys are in use than `max_keys` allows: further ones share one instance"
+            );
         }
         What::Undefined => {
             tracing::error!(
                 target: "resilient", kind, policy, event,
                 "nobody has defined the settings of this policy: is its name written right?"
             );
+        }
+        #[cfg(feature = "testing")]
+        What::Disturbed { failed, delay } => {
+            tracing::debug!(target: "resilient", kind, policy, event, failed, ?delay);
         }
     }
 }
@@ -190,7 +263,7 @@ impl Events {
     /// Subscribes to all events from now on.
     #[must_use]
     pub fn subscribe() -> Self {
-        let receiver = CHANNEL.subscribe();
+        let receiver = CHANNEL.current().sender.subscribe();
         SUBSCRIBERS.fetch_add(1, Ordering::Relaxed);
         Self {
             receiver,

@@ -14,6 +14,51 @@ pub use core::option::Option::{None, Some};
 pub use core::result::Result::{self, Err, Ok};
 pub use core::time::Duration;
 pub use inventory;
+pub use std::boxed::Box;
+
+/// One run of a body: the policies around it, its frame if there is one, whether a refusal from here
+/// reaches the caller, and the expression. Only tests want to know anything but the last.
+#[cfg(not(feature = "testing"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __resilient_run_body {
+    ($how:ident, [$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $body:expr) => {
+        $body
+    };
+}
+
+/// One run of a body, unless a chaos switch makes it fail.
+///
+/// What waits is gone before the body begins, so the future of the function hardly grows.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __resilient_run_body {
+    ($how:ident, [$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $body:expr) => {
+        'body: {
+            if $crate::__private::is_disturbed() {
+                let disturbance = $crate::__private::disturb(
+                    &[$($crate::__private::Layer::new(&$binding, "")),*],
+                    $takes_refusals,
+                );
+                let injected = $crate::__resilient_run_body!(@$how [$($frame)?] disturbance);
+                if let $crate::__private::Some(rejected) = injected {
+                    break 'body $crate::__private::Err($crate::Failure::Rejected(rejected));
+                }
+            }
+            $body
+        }
+    };
+    (@waits [$frame:ident] $disturbance:expr) => {
+        $frame.run($disturbance).await
+    };
+    (@waits [] $disturbance:expr) => {
+        $disturbance.await
+    };
+    (@blocks [$($frame:ident)?] $disturbance:expr) => {
+        $disturbance.block()
+    };
+}
 
 /// What the closure that holds a body and its fallbacks is asked to do.
 ///
@@ -34,6 +79,27 @@ where
     B: Future,
 {
     body
+}
+
+/// The closure that holds the body of a plain function: fixes what it takes before it is looked at.
+#[inline(always)]
+pub const fn plain_body<F, A, B>(body: F) -> F
+where
+    F: FnOnce(A) -> B,
+{
+    body
+}
+
+/// Runs the body of a plain function, or its fallback, where no frame has to know.
+#[inline(always)]
+pub fn run_plain<R>(body: impl FnOnce() -> R) -> R {
+    body()
+}
+
+/// The future that the body of a function makes which returns one.
+#[inline(always)]
+pub fn future_of<F: Future>(make: impl FnOnce() -> F) -> F {
+    make()
 }
 
 /// Another copy of the body. What the body only borrows is captured by reference, what it moves by

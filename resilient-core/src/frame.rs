@@ -68,6 +68,29 @@ impl Frame {
         Running { body, frame: self }
     }
 
+    /// Runs the body of a call that is no future: while it runs, the frame says so.
+    ///
+    /// ```
+    /// use resilient_core::{CircuitBreaker, CircuitBreakerPolicy, Frame, LivePolicy};
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    ///
+    /// let breaker = CircuitBreaker::new("pricing", &CircuitBreakerPolicy::new());
+    /// let panicked = catch_unwind(AssertUnwindSafe(|| {
+    ///     let frame = Frame::new();
+    ///     let _permit = breaker.admit(&frame).expect("it is closed");
+    ///     frame.run_plain(|| panic!("in the body"))
+    /// }));
+    /// assert!(panicked.is_err());
+    /// assert_eq!(breaker.snapshot().counts.failure, 1);
+    /// ```
+    #[inline]
+    pub fn run_plain<R>(&self, body: impl FnOnce() -> R) -> R {
+        self.phase.store(POLLING, Ordering::Relaxed);
+        let returned = body();
+        self.phase.store(ANSWERED, Ordering::Relaxed);
+        returned
+    }
+
     /// Says that the call waits again: between two attempts, after the body has answered.
     #[inline]
     pub fn wait(&self) {
@@ -168,6 +191,16 @@ mod tests {
         let frame = Frame::new();
         let mut body = pin!(frame.run(async { panic!("boom") }));
         assert!(catch_unwind(AssertUnwindSafe(|| poll_once(body.as_mut()))).is_err());
+        assert_eq!(frame.ending(), Outcome::Failure);
+    }
+
+    #[test]
+    fn a_plain_body_is_in_its_call_while_it_runs_and_a_failure_if_it_panics() {
+        let frame = Frame::new();
+        assert_eq!(frame.run_plain(|| frame.ending()), Outcome::Failure);
+        assert_eq!(frame.ending(), Outcome::Abandoned);
+        let panicked = catch_unwind(AssertUnwindSafe(|| frame.run_plain(|| panic!("boom"))));
+        assert!(panicked.is_err());
         assert_eq!(frame.ending(), Outcome::Failure);
     }
 

@@ -84,12 +84,16 @@ pub(crate) trait FromGiven: Sized {
     /// What is expected, for example "a duration with its unit, such as `30s`".
     const EXPECTED: &'static str;
 
+    /// The types of JSON that it may be written as; a text may hold any value.
+    const TYPES: &'static [&'static str] = &["string"];
+
     /// The value, if it is written like one.
     fn from_given(given: &Given) -> Option<Self>;
 }
 
 impl FromGiven for bool {
     const EXPECTED: &'static str = "`true` or `false`";
+    const TYPES: &'static [&'static str] = &["boolean", "string"];
 
     fn from_given(given: &Given) -> Option<Self> {
         match given {
@@ -102,6 +106,7 @@ impl FromGiven for bool {
 
 impl FromGiven for u32 {
     const EXPECTED: &'static str = "a whole number from 0 to 4294967295";
+    const TYPES: &'static [&'static str] = &["integer", "string"];
 
     fn from_given(given: &Given) -> Option<Self> {
         match given {
@@ -114,6 +119,7 @@ impl FromGiven for u32 {
 
 impl FromGiven for f64 {
     const EXPECTED: &'static str = "a number without a unit, such as `1.5`";
+    const TYPES: &'static [&'static str] = &["number", "string"];
 
     #[allow(
         clippy::cast_precision_loss,

@@ -2,7 +2,9 @@
 
 use crate::definition::Conflict;
 use crate::entry::AnyEntry;
-use crate::policy::{AttemptTimeoutPolicy, LiveSnapshot, Policy, RetryPolicy, TimeoutPolicy};
+use crate::policy::{
+    AttemptTimeoutPolicy, CircuitBreakerPolicy, LiveSnapshot, Policy, RetryPolicy, TimeoutPolicy,
+};
 use crate::registry::{PIPELINE, Registry, UndefinedPipelines};
 use crate::setting::{InvalidSetting, Kind, Setting, Source, Span, Value};
 use crate::site::{KnownLayer, KnownSite, known_site, known_sites};
@@ -73,6 +75,14 @@ impl Registry {
                     kind,
                     policy,
                     invalid,
+                });
+            }
+            if never_forgets(entry) {
+                let call_sites = entry.keyed_call_sites();
+                findings.push(Finding::NeverForgets {
+                    kind,
+                    policy,
+                    call_sites,
                 });
             }
             let idle = without_effect(entry).into_iter();
@@ -242,6 +252,15 @@ const BESIDE: [(&str, &str, &[&str]); 4] = [
     ),
 ];
 
+/// Whether it is a breaker with instances whose windows never become empty again.
+fn never_forgets(entry: &'static dyn AnyEntry) -> bool {
+    let settings = entry.settings();
+    let window = settings.iter().find(|setting| setting.key == "window");
+    entry.kind() == CircuitBreakerPolicy::KIND
+        && window.is_some_and(|window| window.value.is_some())
+        && !entry.keyed_call_sites().is_empty()
+}
+
 /// The settings that somebody wrote and that mean nothing, each with what is missing beside it.
 fn without_effect(entry: &'static dyn AnyEntry) -> Vec<(&'static str, &'static str)> {
     let settings = entry.settings();
@@ -250,12 +269,17 @@ fn without_effect(entry: &'static dyn AnyEntry) -> Vec<(&'static str, &'static s
     let is_there = |key: &&str| {
         find(key).is_some_and(|found| !matches!(found.value, None | Some(Value::Count(0))))
     };
+    let call_sites = entry.call_sites();
+    // Without attributes it is used by hand, where nobody sees the keys.
+    let no_key = !call_sites.is_empty() && entry.keyed_call_sites().is_empty();
+    let keys = (no_key && is_written("max_keys")).then_some(("max_keys", "key"));
     BESIDE
         .iter()
         .filter(|(kind, key, beside)| {
             *kind == entry.kind().as_str() && is_written(key) && !beside.iter().any(is_there)
         })
         .filter_map(|(_, key, beside)| Some((*key, *beside.first()?)))
+        .chain(keys)
         .collect()
 }
 
@@ -297,6 +321,17 @@ pub enum Finding {
         key: &'static str,
         /// The setting that is missing.
         without: &'static str,
+    },
+    /// A circuit breaker has a key and a window of calls: a key whose calls come to an end keeps its
+    /// last results, so that its instance is never as good as new, and never gives its place to another
+    /// key.
+    NeverForgets {
+        /// The kind of the policy.
+        kind: Kind,
+        /// Its name.
+        policy: &'static str,
+        /// The functions that have a key for it.
+        call_sites: Vec<&'static str>,
     },
     /// Attributes write different values for one setting under one name.
     Conflict {
@@ -349,6 +384,18 @@ impl fmt::Display for Finding {
                 "{kind} `{policy}`: `{key}` means nothing without `{without}`: write that too, or \
                  take `{key}` away"
             ),
+            Self::NeverForgets {
+                kind,
+                policy,
+                call_sites,
+            } => {
+                let call_sites = call_sites.join(", ");
+                write!(
+                    f,
+                    "{kind} `{policy}` has a `key` in {call_sites}, and a window of calls, which never \
+                     becomes empty: its instances are never forgotten; write `window_time`"
+                )
+            }
             Self::Conflict {
                 kind,
                 policy,

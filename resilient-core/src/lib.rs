@@ -18,6 +18,9 @@ mod expansion;
 mod frame;
 mod given;
 mod inspect;
+mod isolation;
+mod key;
+mod keyed;
 mod ladder;
 mod outcome;
 mod policy;
@@ -27,6 +30,8 @@ mod shape;
 mod site;
 mod sync;
 mod table;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod time;
 mod window;
 
@@ -35,7 +40,9 @@ pub use budget::{Budget, BudgetSnapshot};
 #[cfg(feature = "reqwest")]
 pub use class::reqwest;
 pub use class::{Class, Classify, Diagnosis, RetryHint};
-pub use configuration::{Configuration, ConfigurationError, ConfigurationMistake, Unmentioned};
+pub use configuration::{
+    Configuration, ConfigurationError, ConfigurationMistake, Unmentioned, kinds,
+};
 pub use deadline::{WithDeadline, deadline, inherit, time_left, with_deadline};
 pub use definition::{Conflict, Written};
 pub use entry::{Changes, ReconfigureError, Reconfigured, SettingChange};
@@ -47,20 +54,23 @@ pub use inspect::{
     CallSiteSnapshot, Explanation, Finding, LayerExplanation, LayerSnapshot, PolicySnapshot,
     Snapshot,
 };
+pub use key::{Integer, Key, KeyWriter, StoredKey};
+pub use keyed::{Keyed, KeysSnapshot};
 pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predicate, Verdict};
 pub use policy::{
     Algorithm, Attempt, AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadAdmission,
     BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, CircuitBreaker, CircuitBreakerCounts,
     CircuitBreakerOverride, CircuitBreakerPermit, CircuitBreakerPolicy, CircuitBreakerSnapshot,
     CircuitBreakerState, CircuitBreakerWindow, Delay, Delaying, Fallback, FallbackPolicy,
-    FallbackSnapshot, IdempotencyKey, LivePolicy, LiveSnapshot, Order, OtherSnapshot, Policy,
-    RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry, RetryCall,
-    RetryPolicy, RetrySnapshot, Ruling, TimeInStates, Timed, Timeout, TimeoutPolicy,
-    TimeoutSnapshot,
+    FallbackSnapshot, IdempotencyKey, Keep, LivePolicy, LiveSnapshot, Order, Origin, OtherSnapshot,
+    Policy, RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry,
+    RetryCall, RetryPolicy, RetrySnapshot, Ruling, StaleAnswers, StaleKey, TimeInStates, Timed,
+    Timeout, TimeoutPolicy, TimeoutSnapshot, answered_stale,
 };
 pub use registry::{PolicyDefinition, RegisterError, Registry, policy};
 pub use setting::{
-    InvalidSetting, Kind, Override, Ramp, Rate, Setting, SettingError, Share, Source, Value,
+    InvalidSetting, Kind, Override, Ramp, Rate, Setting, SettingDescription, SettingError, Share,
+    Source, Value,
 };
 pub use site::registry;
 
@@ -68,5 +78,8 @@ pub use site::registry;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::__resilient_diagnose as diagnose;
+    pub use crate::__resilient_run_body as run_body;
     pub use crate::expansion::*;
+    #[cfg(feature = "testing")]
+    pub use crate::testing::hook::*;
 }

@@ -381,9 +381,14 @@ fn failed<T, E>(
     when: impl Predicate<E>,
     when_rejected: impl Predicate<Rejected>,
 ) -> Verdict {
-    let refused = |rejected| Verdict::Rejected {
-        rejected,
-        when_rejected: when_rejected.test(&rejected),
+    let refused = |rejected: Rejected| {
+        if rejected.is_injected() {
+            return Verdict::Failure;
+        }
+        Verdict::Rejected {
+            rejected,
+            when_rejected: when_rejected.test(&rejected),
+        }
     };
     let error = match outcome {
         Ok(_) => return Verdict::Success,
@@ -460,6 +465,23 @@ mod tests {
                 when_rejected: Some(true)
             }
         );
+    }
+
+    #[cfg(feature = "testing")]
+    #[test]
+    fn an_injected_failure_is_one_of_the_body_and_no_predicate_is_asked() {
+        let injected = Rejected::injected("x");
+        let judge = || {
+            judge()
+                .when(|_| unreachable!("asked `when`"))
+                .unless(|_| unreachable!("asked `unless`"))
+                .when_rejected(|_| unreachable!("asked `when_rejected`"))
+        };
+        let here = Err(Failure::Rejected(injected));
+        assert_eq!(judge().verdict(&here), Verdict::Failure);
+        let further_in = Err(Failure::Error("x"));
+        let verdict = judge().verdict_with(&further_in, |_| Diagnosis::Rejected(injected));
+        assert_eq!(verdict, Verdict::Failure);
     }
 
     const SECOND: Duration = Duration::from_secs(1);

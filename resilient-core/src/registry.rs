@@ -11,6 +11,7 @@ use crate::definition::Declaration;
 use crate::entry::{AnyEntry, Changes, Entry, ReconfigureError, Reconfigured};
 use crate::error::Rejected;
 use crate::event::{self, Events, What};
+use crate::isolation::PerRegistry;
 use crate::policy::{
     AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadPolicy, CircuitBreaker,
     CircuitBreakerPolicy, Fallback, FallbackPolicy, Policy, RateLimitPolicy, RateLimiter, Retry,
@@ -21,7 +22,6 @@ use crate::sync::Mutex;
 use crate::time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::LazyLock;
 
 /// The policies of the process, by name.
 ///
@@ -56,7 +56,7 @@ pub(crate) const PIPELINE: Kind = Kind::new("pipeline");
 /// By name first, so that the policies of one name stand together.
 type Entries = BTreeMap<(&'static str, Kind), &'static dyn AnyEntry>;
 
-static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
+static REGISTRY: PerRegistry<Registry> = PerRegistry::new(|| {
     // Reading the clock for the first time calibrates it, which no call should have to wait for.
     time::start();
     Registry {
@@ -70,7 +70,22 @@ static REGISTRY: LazyLock<Registry> = LazyLock::new(|| {
 impl Registry {
     /// The registry without the call sites; [`registry`](crate::registry) lists them first.
     pub(crate) fn bare() -> &'static Self {
-        &REGISTRY
+        REGISTRY.current()
+    }
+
+    /// The registry of the process, without the call sites.
+    pub(crate) fn process() -> &'static Self {
+        REGISTRY.process()
+    }
+
+    /// Has every policy begin anew, with the settings that it has.
+    #[cfg(feature = "testing")]
+    pub(crate) fn renew(&self) {
+        self.used_pipelines.lock().clear();
+        *self.all_off.lock() = None;
+        for entry in self.all() {
+            entry.renew();
+        }
     }
 
     /// The circuit breaker of this name; `None` if nobody has mentioned it.
@@ -113,7 +128,7 @@ impl Registry {
     /// The live policy of any kind, also one that this crate does not know; `None` if nobody has
     /// mentioned its name.
     pub fn live<P: Policy>(&self, name: &str) -> Option<&'static P::Live> {
-        self.entry::<P>(name).map(|entry| &entry.live)
+        self.entry::<P>(name).map(Entry::live)
     }
 
     /// Subscribes to the events of all policies, from now on; see [`Events`].
@@ -245,6 +260,25 @@ impl Registry {
         }
     }
 
+    /// The entry of this kind and name. A new one takes over what holds for it already, and nobody has
+    /// to be told of that.
+    fn entry_or_insert<P: Policy>(
+        &self,
+        entries: &mut Entries,
+        name: &'static str,
+    ) -> &'static Entry<P> {
+        let known = find(entries, name, P::KIND).and_then(|entry| entry.as_any().downcast_ref());
+        known.unwrap_or_else(|| {
+            let entry: &'static Entry<P> = Box::leak(Box::new(Entry::new(name)));
+            entries.insert((name, P::KIND), entry);
+            self.configured.lock().tell(entry);
+            if let Some(by) = &*self.all_off.lock() {
+                entry.is_off(by);
+            }
+            entry
+        })
+    }
+
     pub(crate) const fn configured(&self) -> &Mutex<Configured> {
         &self.configured
     }
@@ -292,7 +326,7 @@ impl Registry {
         name: &'static str,
         written: &Declaration<P>,
     ) -> &'static Entry<P> {
-        let entry = entry_or_insert::<P>(&mut self.entries.lock(), name);
+        let entry = self.entry_or_insert::<P>(&mut self.entries.lock(), name);
         entry.declare(*written);
         entry.take_effect();
         entry
@@ -313,22 +347,6 @@ fn find<'a>(
     kind: Kind,
 ) -> Option<&'static dyn AnyEntry> {
     entries.get(&(name, kind)).copied()
-}
-
-/// The entry of this kind and name. A new one takes over what holds for it already, and nobody has to
-/// be told of that.
-fn entry_or_insert<P: Policy>(entries: &mut Entries, name: &'static str) -> &'static Entry<P> {
-    let known = find(entries, name, P::KIND).and_then(|entry| entry.as_any().downcast_ref());
-    known.unwrap_or_else(|| {
-        let entry: &'static Entry<P> = Box::leak(Box::new(Entry::new(name)));
-        entries.insert((name, P::KIND), entry);
-        let registry = Registry::bare();
-        registry.configured.lock().tell(entry);
-        if let Some(by) = &*registry.all_off.lock() {
-            entry.is_off(by);
-        }
-        entry
-    })
 }
 
 impl fmt::Debug for Registry {
@@ -408,6 +426,11 @@ impl PolicyDefinition {
 
     /// Defines the rate limit of this name.
     pub fn rate_limit(self, policy: RateLimitPolicy) -> Self {
+        self.with(policy)
+    }
+
+    /// Defines the fallback of this name: whether it answers, and how old an answer it may give once more.
+    pub fn fallback(self, policy: FallbackPolicy) -> Self {
         self.with(policy)
     }
 
@@ -510,7 +533,7 @@ impl<P: Policy> Part for P {
         entries: &mut Entries,
         name: &'static str,
     ) -> (&'static dyn AnyEntry, Vec<Setting>) {
-        let entry = entry_or_insert::<P>(entries, name);
+        let entry = Registry::bare().entry_or_insert::<P>(entries, name);
         let before = entry.settings();
         entry.define(*self);
         (entry, before)

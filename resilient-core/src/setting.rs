@@ -355,6 +355,7 @@ impl FromGiven for Duration {
 
 impl FromGiven for Share {
     const EXPECTED: &'static str = "a share such as `50%`, or a fraction from `0.0` to `1.0`";
+    const TYPES: &'static [&'static str] = &["string", "number"];
 
     fn from_given(given: &Given) -> Option<Self> {
         let parts = match given {
@@ -375,6 +376,7 @@ impl FromGiven for Share {
 
 impl FromGiven for Ramp {
     const EXPECTED: &'static str = "a list of shares, such as `[10%, 50%]`";
+    const TYPES: &'static [&'static str] = &["array", "string"];
 
     fn from_given(given: &Given) -> Option<Self> {
         let shares: Option<Vec<Share>> = match given {
@@ -656,6 +658,21 @@ impl InvalidSetting {
     pub const fn allowed(&self) -> &'static str {
         self.allowed
     }
+}
+
+/// What may be given for a setting from outside: for schemas, forms and editors.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct SettingDescription {
+    /// What is expected, in words.
+    pub expected: &'static str,
+    /// What is allowed of that, each in words.
+    pub allowed: &'static [&'static str],
+    /// The types of JSON that it may be written as.
+    pub types: &'static [&'static str],
+    /// What holds if nobody writes it; `None` if it has no default.
+    pub default: Option<Value>,
 }
 
 /// Why a value from outside does not become a setting.

@@ -4,7 +4,11 @@
 //! before their first call.
 
 use crate::definition::{Declaration, Reference};
+#[cfg(feature = "testing")]
+use crate::entry::AnyEntry;
 use crate::entry::{Entry, changes_may_end};
+#[cfg(feature = "testing")]
+use crate::isolation;
 use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::setting::Kind;
@@ -22,6 +26,7 @@ pub struct Binding<P: Policy> {
     name: Option<&'static str>,
     reference: Reference,
     is_per_call: bool,
+    is_keyed: bool,
     entry: OnceLock<&'static Entry<P>>,
     live: OnceLock<&'static P::Live>,
 }
@@ -39,6 +44,7 @@ impl<P: Policy> Binding<P> {
             name,
             reference,
             is_per_call: false,
+            is_keyed: false,
             entry: OnceLock::new(),
             live: OnceLock::new(),
         }
@@ -52,6 +58,13 @@ impl<P: Policy> Binding<P> {
         self
     }
 
+    /// The same binding for a call site that has a key, and so an instance for each value of it.
+    #[must_use]
+    pub const fn keyed(mut self) -> Self {
+        self.is_keyed = true;
+        self
+    }
+
     /// The same binding as a part of a pipeline, which does without the policy if nobody defines it.
     #[must_use]
     pub const fn in_pipeline(mut self) -> Self {
@@ -62,6 +75,10 @@ impl<P: Policy> Binding<P> {
     /// The live policy.
     #[inline]
     pub fn live(&'static self) -> &'static P::Live {
+        #[cfg(feature = "testing")]
+        if isolation::is_asked_for() {
+            return self.current();
+        }
         match self.live.get() {
             Some(live) if !changes_may_end() => live,
             Some(live) => self.after_ended_changes(live),
@@ -82,20 +99,42 @@ impl<P: Policy> Binding<P> {
     #[cold]
     #[inline(never)]
     fn first_use(&'static self) -> &'static P::Live {
+        let entry = self.entry();
+        if let (Reference::Pipeline, Some(name)) = (self.reference, self.name) {
+            Registry::bare().first_use_of_pipeline(name);
+        }
+        self.live.get_or_init(|| entry.first_use())
+    }
+
+    /// The live policy of the registry that this thread works on.
+    #[cfg(feature = "testing")]
+    #[cold]
+    #[inline(never)]
+    fn current(&'static self) -> &'static P::Live {
+        let known = self.entry();
+        let registry = Registry::bare();
+        let entry = registry.entry::<P>(known.name()).unwrap_or_else(|| {
+            // A static that no call site lists.
+            registry.declare(known.name(), &self.declaration(known.name(), "", 0))
+        });
+        if let (Reference::Pipeline, Some(name)) = (self.reference, self.name) {
+            registry.first_use_of_pipeline(name);
+        }
+        entry.first_use()
+    }
+
+    /// What the registry of the process knows of it.
+    fn entry(&'static self) -> &'static Entry<P> {
         registry();
         if self.entry.get().is_none() {
             // A library that was loaded after the program had started brings its own call sites.
             attach();
         }
         // A static that no call site lists is bound under the name it has.
-        let entry = self.entry.get_or_init(|| {
+        self.entry.get_or_init(|| {
             let name = self.name.unwrap_or("unlisted");
-            Registry::bare().declare(name, &self.declaration(name, "", 0))
-        });
-        if let (Reference::Pipeline, Some(name)) = (self.reference, self.name) {
-            Registry::bare().first_use_of_pipeline(name);
-        }
-        self.live.get_or_init(|| entry.first_use())
+            Registry::process().declare(name, &self.declaration(name, "", 0))
+        })
     }
 
     const fn declaration(
@@ -110,6 +149,7 @@ impl<P: Policy> Binding<P> {
             line,
             call_site,
             reference: self.reference,
+            is_keyed: self.is_keyed,
         }
     }
 }
@@ -120,6 +160,12 @@ trait AnyBinding: Sync {
     fn name(&self) -> Option<&'static str>;
     fn is_per_call(&self) -> bool;
     fn declare(&'static self, name: &'static str, call_site: &'static str, at: &CallSite);
+    /// Declares it in the registry that this thread works on.
+    #[cfg(feature = "testing")]
+    fn declare_again(&'static self, name: &'static str, at: &KnownSite);
+    /// The name of its policy, also where it is that of the function.
+    #[cfg(feature = "testing")]
+    fn known_as(&'static self) -> &'static str;
 }
 
 impl<P: Policy> AnyBinding for Binding<P> {
@@ -138,8 +184,19 @@ impl<P: Policy> AnyBinding for Binding<P> {
     fn declare(&'static self, name: &'static str, call_site: &'static str, at: &CallSite) {
         self.entry.get_or_init(|| {
             let declaration = self.declaration(call_site, at.file, at.line);
-            Registry::bare().declare(name, &declaration)
+            Registry::process().declare(name, &declaration)
         });
+    }
+
+    #[cfg(feature = "testing")]
+    fn declare_again(&'static self, name: &'static str, at: &KnownSite) {
+        let declaration = self.declaration(at.name, at.file, at.line);
+        Registry::bare().declare(name, &declaration);
+    }
+
+    #[cfg(feature = "testing")]
+    fn known_as(&'static self) -> &'static str {
+        self.entry().name()
     }
 }
 
@@ -156,6 +213,12 @@ impl Layer {
     pub const fn new<P: Policy>(binding: &'static Binding<P>, written: &'static str) -> Self {
         Self { binding, written }
     }
+
+    /// The name of its policy, also where it is that of the function.
+    #[cfg(feature = "testing")]
+    pub(crate) fn policy(self) -> &'static str {
+        self.binding.known_as()
+    }
 }
 
 impl std::fmt::Debug for Layer {
@@ -171,6 +234,8 @@ pub struct CallSite {
     file: &'static str,
     line: u32,
     layers: &'static [Layer],
+    #[cfg(feature = "testing")]
+    takes_refusals: bool,
 }
 
 impl CallSite {
@@ -188,7 +253,22 @@ impl CallSite {
             file,
             line,
             layers,
+            #[cfg(feature = "testing")]
+            takes_refusals: true,
         }
+    }
+
+    /// The same function, to whose caller no refusal would find its way.
+    #[must_use]
+    pub const fn unrefused(self) -> Self {
+        #[cfg(feature = "testing")]
+        let unrefused = Self {
+            takes_refusals: false,
+            ..self
+        };
+        #[cfg(not(feature = "testing"))]
+        let unrefused = self;
+        unrefused
     }
 }
 
@@ -201,6 +281,8 @@ pub(crate) struct KnownSite {
     pub(crate) file: &'static str,
     pub(crate) line: u32,
     pub(crate) layers: &'static [KnownLayer],
+    #[cfg(feature = "testing")]
+    pub(crate) takes_refusals: bool,
 }
 
 /// One policy of a call site that the registry knows.
@@ -210,6 +292,8 @@ pub(crate) struct KnownLayer {
     pub(crate) policy: &'static str,
     pub(crate) written: &'static str,
     pub(crate) is_per_call: bool,
+    #[cfg(feature = "testing")]
+    layer: Layer,
 }
 
 /// What is known of the call sites, and how many there were when it was gathered.
@@ -224,6 +308,8 @@ static KNOWN: Mutex<Known> = Mutex::new(Known {
 });
 
 /// The registry of the process, in which every annotated function is listed before its first call.
+///
+/// With the feature `testing`, in a test that has a registry of its own: that one.
 pub fn registry() -> &'static Registry {
     static START: Once = Once::new();
     START.call_once(attach);
@@ -240,6 +326,16 @@ pub(crate) fn known_sites() -> Vec<KnownSite> {
 pub(crate) fn known_site(name: &str) -> Option<KnownSite> {
     registry();
     KNOWN.lock().by_name.get(name).copied()
+}
+
+/// Declares all annotated functions in the registry that this thread works on, which is new.
+#[cfg(feature = "testing")]
+pub(crate) fn declare_all() {
+    for site in known_sites() {
+        for layer in site.layers {
+            layer.layer.binding.declare_again(layer.policy, &site);
+        }
+    }
 }
 
 /// Makes the call sites known that were not, and binds their policies.
@@ -294,6 +390,8 @@ fn know(site: &'static CallSite, name: &'static str) -> KnownSite {
                 policy,
                 written: layer.written,
                 is_per_call,
+                #[cfg(feature = "testing")]
+                layer: *layer,
             }
         })
         .collect();
@@ -302,6 +400,8 @@ fn know(site: &'static CallSite, name: &'static str) -> KnownSite {
         file: site.file,
         line: site.line,
         layers: Vec::leak(layers),
+        #[cfg(feature = "testing")]
+        takes_refusals: site.takes_refusals,
     }
 }
 

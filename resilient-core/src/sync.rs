@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
-pub(crate) use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+pub(crate) use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 
 /// A mutex that a panic of its holder does not close for ever.
 ///
@@ -112,13 +114,76 @@ pub(crate) fn bump(counter: &AtomicU64, slot: usize) -> u64 {
 #[repr(align(64))]
 pub(crate) struct Padded<T>(pub(crate) T);
 
+/// One value for each slot, or, where memory counts for more than time, one for all threads.
+#[derive(Debug)]
+pub(crate) struct Slots<T> {
+    slots: Box<[Padded<T>]>,
+    /// All bits of a slot's number where there is one for all threads, else none.
+    lone: usize,
+}
+
+impl<T: Default> Slots<T> {
+    pub(crate) fn per_thread() -> Self {
+        Self {
+            slots: (0..SLOTS).map(|_| Padded::default()).collect(),
+            lone: 0,
+        }
+    }
+
+    pub(crate) fn lone() -> Self {
+        Self {
+            slots: [Padded::default()].into(),
+            lone: SHARED,
+        }
+    }
+}
+
+impl<T> Slots<T> {
+    /// The value that this thread writes, and as which slot it does; see [`bump`].
+    #[inline(always)]
+    pub(crate) fn own(&self) -> (&T, usize) {
+        let writer = slot() | self.lone;
+        (&self.slots[self.index_of(writer)].0, writer)
+    }
+
+    /// The index of the value that this thread writes.
+    #[inline]
+    pub(crate) fn own_index(&self) -> usize {
+        self.index_of(slot() | self.lone)
+    }
+
+    #[inline(always)]
+    const fn index_of(&self, writer: usize) -> usize {
+        writer & !self.lone
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.slots.iter().map(|slot| &slot.0)
+    }
+}
+
 /// A counter that many threads add to at the cost of one, and that is summed up when it is read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Tally {
-    slots: [Padded<AtomicU64>; SLOTS],
+    slots: Slots<AtomicU64>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            slots: Slots::per_thread(),
+        }
+    }
 }
 
 impl Tally {
+    /// A counter that takes less memory, and more time.
+    pub(crate) fn lone() -> Self {
+        Self {
+            slots: Slots::lone(),
+        }
+    }
+
     #[inline]
     pub(crate) fn add(&self) {
         self.add_and_tell();
@@ -128,26 +193,25 @@ impl Tally {
     #[inline]
     pub(crate) fn add_and_tell(&self) -> u64 {
         // One comparison says that the slot is assigned, in range, and nobody else's.
-        let slot = SLOT.get();
+        let slot = SLOT.get() | self.slots.lone;
         if slot < SHARED {
-            bump(&self.slots[slot].0, slot)
+            bump(&self.slots.slots[slot].0, slot)
         } else {
             self.add_to_shared()
         }
     }
 
-    /// For a thread that has no slot of its own, or none yet.
-    #[cold]
+    /// For a thread that has no slot of its own, or none yet, and where there is one for all.
     #[inline(never)]
     fn add_to_shared(&self) -> u64 {
-        let slot = slot();
-        bump(&self.slots[slot].0, slot)
+        let (counter, slot) = self.slots.own();
+        bump(counter, slot)
     }
 
     pub(crate) fn sum(&self) -> u64 {
         self.slots
             .iter()
-            .map(|slot| slot.0.load(Ordering::Relaxed))
+            .map(|slot| slot.load(Ordering::Relaxed))
             .sum()
     }
 }

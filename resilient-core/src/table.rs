@@ -191,12 +191,26 @@ macro_rules! policy {
                 self
             }
 
-            fn expects(key: &str) -> Option<&'static str> {
-                match key {
-                    $( stringify!($key) => Some(<$type as $crate::given::FromGiven>::EXPECTED), )*
-                    "enabled" => Some(<bool as $crate::given::FromGiven>::EXPECTED),
-                    _ => None,
-                }
+            fn description(key: &str) -> Option<$crate::setting::SettingDescription> {
+                let (expected, types, allowed): (_, _, &'static [&'static str]) = match key {
+                    $( stringify!($key) => (
+                        <$type as $crate::given::FromGiven>::EXPECTED,
+                        <$type as $crate::given::FromGiven>::TYPES,
+                        &[$($allowed),*],
+                    ), )*
+                    "enabled" => (
+                        <bool as $crate::given::FromGiven>::EXPECTED,
+                        <bool as $crate::given::FromGiven>::TYPES,
+                        &[],
+                    ),
+                    _ => return None,
+                };
+                Some($crate::setting::SettingDescription {
+                    expected,
+                    allowed,
+                    types,
+                    default: Self::new().effective(key),
+                })
             }
 
             fn switched_off() -> Self {

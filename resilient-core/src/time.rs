@@ -174,6 +174,19 @@ pub(crate) fn sleep_until_seen_at(at: Nanos, now: Nanos) -> Timer {
     tokio::time::sleep_until(instant_seen_at(at, || now))
 }
 
+/// A timer that fires after `delay`, apart from the future that waits for it.
+#[cfg(feature = "testing")]
+pub(crate) fn boxed_sleep(delay: Duration) -> Pin<Box<Timer>> {
+    Box::pin(sleep_until(now().saturating_add(nanos(delay))))
+}
+
+/// Lets the thread sleep until `at`.
+///
+/// Time that is paused does not pass meanwhile: then it sleeps for as long as it is until `at`.
+pub(crate) fn block_until(at: Nanos) {
+    std::thread::sleep(until(at, now()));
+}
+
 /// Polls a timer also where its task has used up what tokio lets it do in one go.
 ///
 /// A body that is always busy leaves nothing of that for the timer which should cut it off.
@@ -220,6 +233,14 @@ mod tests {
             tokio::time::advance(Duration::from_secs(1)).await;
             assert_eq!(now() - before, 1_000_000_000);
         });
+    }
+
+    #[test]
+    fn a_thread_sleeps_until_the_instant_and_not_for_one_that_has_passed() {
+        let begin = now();
+        block_until(begin + 5_000_000);
+        assert!(now() >= begin + 5_000_000);
+        block_until(begin);
     }
 
     #[test]

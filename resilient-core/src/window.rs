@@ -206,8 +206,10 @@ impl Bits {
     }
 }
 
-/// A thirty-second of the window and less, down to a sixty-fourth.
-const BUCKETS: Nanos = 32;
+/// A bucket is a thirty-second of the window and less, down to a sixty-fourth;
+pub(crate) const FINE: Nanos = 32;
+/// or, where there are many windows, an eleventh and less, down to a twenty-second.
+pub(crate) const COARSE: Nanos = 11;
 
 /// The results of the last stretch of time, in buckets that slide out of it one by one.
 ///
@@ -218,6 +220,7 @@ const BUCKETS: Nanos = 32;
 pub(crate) struct TimeWindow {
     buckets: Box<[Bucket]>,
     shift: u32,
+    fineness: Nanos,
     /// The newest tick seen; its bucket is the running one.
     newest: u64,
     counts: Counts,
@@ -232,20 +235,21 @@ struct Bucket {
 
 impl TimeWindow {
     /// An empty window over the last `length`.
-    pub(crate) fn new(length: Nanos) -> Self {
-        let shift = Self::shift_of(length);
+    pub(crate) fn new(length: Nanos, fineness: Nanos) -> Self {
+        let shift = Self::shift_of(length, fineness);
         let buckets = (length >> shift).max(1);
         Self {
             buckets: vec![Bucket::default(); usize::try_from(buckets).unwrap_or(1)].into(),
             shift,
+            fineness,
             newest: 0,
             counts: Counts::default(),
         }
     }
 
     /// How many bits of the clock are less than one bucket of a window of this length.
-    fn shift_of(length: Nanos) -> u32 {
-        (length / BUCKETS).max(1).ilog2()
+    fn shift_of(length: Nanos, fineness: Nanos) -> u32 {
+        (length / fineness).max(1).ilog2()
     }
 
     pub(crate) fn shift(&self) -> u32 {
@@ -314,7 +318,7 @@ impl TimeWindow {
 
     /// A window of another length with the newest of these results.
     pub(crate) fn resized(&self, length: Nanos, with_slow: bool) -> Self {
-        let mut resized = Self::new(length);
+        let mut resized = Self::new(length, self.fineness);
         let first = self.newest.saturating_sub(self.length() - 1);
         for tick in first..=self.newest {
             let bucket = self.clone().bucket(tick).to_owned();
@@ -381,7 +385,7 @@ mod tests {
         for length in [1_000_000, 10_000_000_000, 86_400_000_000_000, 320, 999_999] {
             for offset in [0, 1, length / 3, length - 1] {
                 let begin = (1 << 62) + offset;
-                let mut window = Window::Time(TimeWindow::new(length));
+                let mut window = Window::Time(TimeWindow::new(length, FINE));
                 window.push(FAILURE, begin);
                 window.advance(begin + length / 10 * 9);
                 assert_eq!(window.counts().failures, 1, "{length} {offset}");
@@ -393,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_result_that_comes_too_late_for_the_window_is_not_counted() {
-        let mut window = Window::Time(TimeWindow::new(1000));
+        let mut window = Window::Time(TimeWindow::new(1000, FINE));
         window.advance(1 << 40);
         window.push(FAILURE, (1 << 40) - 1000);
         assert_eq!(window.counts(), Counts::default());
@@ -404,7 +408,7 @@ mod tests {
     #[test]
     fn a_longer_time_window_keeps_what_a_shorter_one_held() {
         let begin = 1 << 62;
-        let mut window = TimeWindow::new(10_000);
+        let mut window = TimeWindow::new(10_000, FINE);
         for at in [0, 3_000, 9_000] {
             let failure = Counts {
                 calls: 1,
@@ -419,7 +423,7 @@ mod tests {
 
     #[test]
     fn a_time_window_forgets_which_calls_were_slow_when_nobody_asks_any_more() {
-        let mut window = TimeWindow::new(10_000);
+        let mut window = TimeWindow::new(10_000, FINE);
         let slow = Counts {
             calls: 1,
             failures: 0,
@@ -463,7 +467,7 @@ mod tests {
             steps in prop::collection::vec((any::<bool>(), any::<bool>(), 0_u64..900), 0..80),
         ) {
             let mut now = 1 << 50;
-            let mut window = TimeWindow::new(length);
+            let mut window = TimeWindow::new(length, FINE);
             let mut all: Vec<(Nanos, Mark)> = Vec::new();
             let shift = window.shift;
             let buckets = length >> shift;

@@ -46,25 +46,35 @@ async fn stock() -> u32 {
             __RESILIENT_2_TIMEOUT
                 .live()
                 .limit(async {
-                    __resilient::split::<
-                        __resilient::Result<u32, __resilient::Rejected>,
-                    >(
-                        __resilient::Ok(
-                            async move {
-                                #[allow(
-                                    clippy::all,
-                                    clippy::pedantic,
-                                    clippy::nursery,
-                                    clippy::restriction,
-                                    unreachable_code
-                                )]
-                                if false {
-                                    let __resilient_returns: u32 = loop {};
-                                    return __resilient_returns;
+                    __resilient::run_body(
+                        waits,
+                        [
+                            __RESILIENT_0_FALLBACK,
+                            __RESILIENT_1_TIMEOUT,
+                            __RESILIENT_2_TIMEOUT,
+                        ],
+                        [],
+                        true,
+                        __resilient::split::<
+                            __resilient::Result<u32, __resilient::Rejected>,
+                        >(
+                            __resilient::Ok(
+                                async move {
+                                    #[allow(
+                                        clippy::all,
+                                        clippy::pedantic,
+                                        clippy::nursery,
+                                        clippy::restriction,
+                                        unreachable_code
+                                    )]
+                                    if false {
+                                        let __resilient_returns: u32 = loop {};
+                                        return __resilient_returns;
+                                    }
+                                    { count().await }
                                 }
-                                { count().await }
-                            }
-                                .await,
+                                    .await,
+                            ),
                         ),
                     )
                 }),

@@ -25,6 +25,7 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
         __resilient::core::line!(), & [__resilient::Layer::new(& __RESILIENT_0_FALLBACK,
         "fallback(| error | self.last(order, error))"), __resilient::Layer::new(&
         __RESILIENT_1_RETRY, "retry(attempt = cx, idempotency_key = order.id)")],)
+        .unrefused()
     }
     let __resilient_body = async |
         __resilient_step: __resilient::Step<__resilient::Attempt, _>,
@@ -68,19 +69,25 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
             let mut __resilient_retry_1 = __RESILIENT_1_RETRY.live().begin();
             loop {
                 let __resilient_delay = {
-                    let __resilient_outcome = __resilient::split(
-                        __resilient::clone_arguments_moved_by_the_body(
-                                &__resilient_body,
-                            )(
-                                __resilient::Step::Run(
-                                    __resilient::Attempt::new(
-                                        __resilient_retry_1.number(),
-                                        __resilient::core::clone::Clone::clone(&__resilient_key_1),
+                    let __resilient_outcome = __resilient::run_body(
+                        waits,
+                        [__RESILIENT_0_FALLBACK, __RESILIENT_1_RETRY],
+                        [],
+                        false,
+                        __resilient::split(
+                            __resilient::clone_arguments_moved_by_the_body(
+                                    &__resilient_body,
+                                )(
+                                    __resilient::Step::Run(
+                                        __resilient::Attempt::new(
+                                            __resilient_retry_1.number(),
+                                            __resilient::core::clone::Clone::clone(&__resilient_key_1),
+                                        ),
                                     ),
-                                ),
-                                &mut *self,
-                            )
-                            .await,
+                                    &mut *self,
+                                )
+                                .await,
+                        ),
                     );
                     match __resilient_retry_1
                         .decide(

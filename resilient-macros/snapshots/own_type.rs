@@ -62,14 +62,20 @@ async fn recommend(&self) -> Recommendations {
     let __resilient_outcome = __RESILIENT_1_TIMEOUT
         .live()
         .limit(async {
-            __resilient::Shape::<Recommendations>::of()
-                .known()
-                .split(
-                    __resilient::clone_arguments_moved_by_the_body(
-                            &__resilient_body,
-                        )(__resilient::Step::Run(()))
-                        .await,
-                )
+            __resilient::run_body(
+                waits,
+                [__RESILIENT_0_FALLBACK, __RESILIENT_1_TIMEOUT],
+                [],
+                true,
+                __resilient::Shape::<Recommendations>::of()
+                    .known()
+                    .split(
+                        __resilient::clone_arguments_moved_by_the_body(
+                                &__resilient_body,
+                            )(__resilient::Step::Run(()))
+                            .await,
+                    ),
+            )
         })
         .await;
     match __resilient::Shape::<Recommendations>::of()

@@ -118,14 +118,27 @@ async fn price(sku: &Sku) -> Result<Price, PriceError> {
                                                     );
                                                 }
                                             };
-                                            __resilient::split(
-                                                __resilient_frame
-                                                    .run(
-                                                        __resilient::clone_arguments_moved_by_the_body(
-                                                            &__resilient_body,
-                                                        )(()),
-                                                    )
-                                                    .await,
+                                            __resilient::run_body(
+                                                waits,
+                                                [
+                                                    __RESILIENT_0_TIMEOUT,
+                                                    __RESILIENT_1_CIRCUIT_BREAKER,
+                                                    __RESILIENT_2_RETRY,
+                                                    __RESILIENT_3_RATE_LIMIT,
+                                                    __RESILIENT_4_TIMEOUT,
+                                                    __RESILIENT_5_BULKHEAD,
+                                                ],
+                                                [__resilient_frame],
+                                                true,
+                                                __resilient::split(
+                                                    __resilient_frame
+                                                        .run(
+                                                            __resilient::clone_arguments_moved_by_the_body(
+                                                                &__resilient_body,
+                                                            )(()),
+                                                        )
+                                                        .await,
+                                                ),
                                             )
                                         }
                                     })

@@ -79,27 +79,37 @@ async fn fetch(&mut self, request: Request) -> Result<&mut Page, Error> {
                                 );
                             }
                         };
-                        __resilient::split(
-                            __resilient_frame
-                                .run(async move {
-                                    #[allow(
-                                        clippy::all,
-                                        clippy::pedantic,
-                                        clippy::nursery,
-                                        clippy::restriction,
-                                        unreachable_code
-                                    )]
-                                    if false {
-                                        let __resilient_returns: Result<&mut Page, Error> = loop {};
-                                        return __resilient_returns;
-                                    }
-                                    let mut request = request;
-                                    {
-                                        request.sign();
-                                        self.ask(request).await
-                                    }
-                                })
-                                .await,
+                        __resilient::run_body(
+                            waits,
+                            [
+                                __RESILIENT_0_TIMEOUT,
+                                __RESILIENT_1_RATE_LIMIT,
+                                __RESILIENT_2_BULKHEAD,
+                            ],
+                            [__resilient_frame],
+                            true,
+                            __resilient::split(
+                                __resilient_frame
+                                    .run(async move {
+                                        #[allow(
+                                            clippy::all,
+                                            clippy::pedantic,
+                                            clippy::nursery,
+                                            clippy::restriction,
+                                            unreachable_code
+                                        )]
+                                        if false {
+                                            let __resilient_returns: Result<&mut Page, Error> = loop {};
+                                            return __resilient_returns;
+                                        }
+                                        let mut request = request;
+                                        {
+                                            request.sign();
+                                            self.ask(request).await
+                                        }
+                                    })
+                                    .await,
+                            ),
                         )
                     }
                 }

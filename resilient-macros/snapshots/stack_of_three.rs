@@ -97,14 +97,24 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
                     let __resilient_outcome = __RESILIENT_2_TIMEOUT
                         .live()
                         .limit(async {
-                            __resilient::split(
-                                __resilient_frame
-                                    .run(
-                                        __resilient::clone_arguments_moved_by_the_body(
-                                            &__resilient_body,
-                                        )(()),
-                                    )
-                                    .await,
+                            __resilient::run_body(
+                                waits,
+                                [
+                                    __RESILIENT_0_CIRCUIT_BREAKER,
+                                    __RESILIENT_1_RETRY,
+                                    __RESILIENT_2_TIMEOUT,
+                                ],
+                                [__resilient_frame],
+                                true,
+                                __resilient::split(
+                                    __resilient_frame
+                                        .run(
+                                            __resilient::clone_arguments_moved_by_the_body(
+                                                &__resilient_body,
+                                            )(()),
+                                        )
+                                        .await,
+                                ),
                             )
                         })
                         .await;

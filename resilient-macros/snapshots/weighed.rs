@@ -67,23 +67,29 @@ async fn store(batch: Vec<Row>) -> Result<(), Error> {
                     );
                 }
             };
-            __resilient::split(
-                __resilient_frame
-                    .run(async move {
-                        #[allow(
-                            clippy::all,
-                            clippy::pedantic,
-                            clippy::nursery,
-                            clippy::restriction,
-                            unreachable_code
-                        )]
-                        if false {
-                            let __resilient_returns: Result<(), Error> = loop {};
-                            return __resilient_returns;
-                        }
-                        { write(batch).await }
-                    })
-                    .await,
+            __resilient::run_body(
+                waits,
+                [__RESILIENT_0_RATE_LIMIT, __RESILIENT_1_BULKHEAD],
+                [__resilient_frame],
+                true,
+                __resilient::split(
+                    __resilient_frame
+                        .run(async move {
+                            #[allow(
+                                clippy::all,
+                                clippy::pedantic,
+                                clippy::nursery,
+                                clippy::restriction,
+                                unreachable_code
+                            )]
+                            if false {
+                                let __resilient_returns: Result<(), Error> = loop {};
+                                return __resilient_returns;
+                            }
+                            { write(batch).await }
+                        })
+                        .await,
+                ),
             )
         }
     };

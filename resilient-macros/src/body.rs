@@ -20,6 +20,19 @@ pub(crate) fn local(name: &str) -> Ident {
     Ident::new(&format!("__resilient_{name}"), Span::mixed_site())
 }
 
+/// A statement that never runs and returns a value of the declared type: the one way in which a
+/// block keeps all the inference and coercions that a function's body has.
+pub(crate) fn hint(returns: &TokenStream, span: Span) -> TokenStream {
+    let hint = local("returns");
+    quote_spanned!(span=>
+        #[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, unreachable_code)]
+        if false {
+            let #hint: #returns = loop {};
+            return #hint;
+        }
+    )
+}
+
 /// How the body is emitted.
 pub(crate) struct Body<'a> {
     stack: &'a Stack,
@@ -33,6 +46,8 @@ pub(crate) struct Body<'a> {
     braces: Span,
     /// Whether the body may run more than once or shares its arguments with a fallback.
     again: bool,
+    /// Whether it is no future: then each run is a closure.
+    pub(crate) is_plain: bool,
     /// The fallbacks that run inside the body's closure, by their index in the stack.
     inside: Vec<usize>,
 }
@@ -83,6 +98,7 @@ impl<'a> Body<'a> {
             statements,
             braces: body.span(),
             again,
+            is_plain: signature.asyncness.is_none(),
             inside,
         })
     }
@@ -96,17 +112,8 @@ impl<'a> Body<'a> {
         self.returns_span.resolved_at(Span::mixed_site())
     }
 
-    /// A statement that never runs and returns a value of the declared type: the one way in which
-    /// a block keeps all the inference and coercions that a function's body has.
     fn hint(&self) -> TokenStream {
-        let (hint, returns) = (local("returns"), &self.returns);
-        quote_spanned!(self.returns_span()=>
-            #[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction, unreachable_code)]
-            if false {
-                let #hint: #returns = loop {};
-                return #hint;
-            }
-        )
+        hint(&self.returns, self.returns_span())
     }
 
     fn block(&self, before: &TokenStream) -> TokenStream {
@@ -173,19 +180,31 @@ impl<'a> Body<'a> {
         };
         let block = self.block(&before);
         let early = &self.arguments.before;
-        if self.arguments.lent.is_empty() {
-            quote_spanned!(site=> #early let #body = #private::body(|#step: #of| async #block);)
-        } else {
-            let lent = self.arguments.lent.iter().map(|(parameter, _)| parameter);
-            quote_spanned!(site=> #early let #body = async |#step: #of, #(#lent),*| #block;)
+        let lent = self.arguments.lent.iter().map(|(parameter, _)| parameter);
+        match (self.arguments.lent.is_empty(), self.is_plain) {
+            (true, false) => {
+                quote_spanned!(site=> #early let #body = #private::body(|#step: #of| async #block);)
+            }
+            (true, true) => {
+                quote_spanned!(site=> #early let #body = #private::plain_body(|#step: #of| #block);)
+            }
+            (false, false) => {
+                quote_spanned!(site=> #early let #body = async |#step: #of, #(#lent),*| #block;)
+            }
+            (false, true) => {
+                quote_spanned!(site=> #early let #body = |#step: #of, #(#lent),*| #block;)
+            }
         }
     }
 
-    /// One run of the body, as a future.
+    /// One run of the body, as a future, or as a closure where the function is plain.
     pub(crate) fn run(&self, by_move: bool) -> TokenStream {
         if !self.again {
             let block = self.block(&TokenStream::new());
             let by_move = by_move.then(|| quote_spanned!(Span::mixed_site()=> move));
+            if self.is_plain {
+                return quote_spanned!(Span::mixed_site()=> #by_move || #block);
+            }
             return quote_spanned!(Span::mixed_site()=> async #by_move #block);
         }
         let private = self.private;
@@ -224,10 +243,15 @@ impl<'a> Body<'a> {
             layer.span.resolved_at(Span::mixed_site())
         });
         let again = quote_spanned!(span=> #private::clone_arguments_moved_by_the_body(&#body));
-        quote_spanned!(Span::mixed_site()=> #again(#step #(, #lent)*))
+        let run = quote_spanned!(Span::mixed_site()=> #again(#step #(, #lent)*));
+        if self.is_plain {
+            return quote_spanned!(Span::mixed_site()=> || #run);
+        }
+        run
     }
 
-    /// What the fallback at `index` answers to `failure`, as a future of what the function returns.
+    /// What the fallback at `index` answers to `failure`, as a future of what the function returns,
+    /// or as a closure.
     pub(crate) fn answer(&self, index: usize, failure: &Ident) -> TokenStream {
         let private = self.private;
         if let Some(place) = self.inside.iter().position(|inside| *inside == index) {
@@ -237,6 +261,9 @@ impl<'a> Body<'a> {
             return self.call(&step);
         }
         let (hint, answer) = (self.hint(), self.answer_with(index, failure));
+        if self.is_plain {
+            return quote_spanned!(Span::mixed_site()=> || { #hint #answer });
+        }
         quote_spanned!(Span::mixed_site()=> async { #hint #answer })
     }
 
@@ -278,13 +305,17 @@ impl<'a> Body<'a> {
                     passed.push(error);
                 }
                 let span = path.span().resolved_at(site);
+                if self.is_plain {
+                    return quote_spanned!(span=> #path(#(#passed),*));
+                }
                 let private = at(span, self.private);
                 let answer = quote_spanned!(span=> #private::answer::<#returns, _, _>);
                 quote_spanned!(span=> #answer(#path(#(#passed),*)).await)
             }
             Some(Answer::Closure(closure)) => {
                 let (pattern, inner) = (&closure.inputs[0], in_braces_of_ours(&closure.body));
-                if closure.asyncness.is_none() && leaf(&closure.body).is_some() {
+                let is_leaf = || closure.asyncness.is_none() && leaf(&closure.body).is_some();
+                if self.is_plain || is_leaf() {
                     return quote_spanned!(site=> let #pattern = #error; #inner);
                 }
                 let inner = if closure.asyncness.is_some() {

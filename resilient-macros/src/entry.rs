@@ -9,7 +9,8 @@
 use crate::expand::{expand, private};
 use crate::function::{Carrier, Function, without_mut, without_ours};
 use crate::parse::Written;
-use crate::stack::{Stack, not_async};
+use crate::plain;
+use crate::stack::Stack;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,8 +30,12 @@ pub(crate) fn carrier(tokens: TokenStream) -> TokenStream {
             Ok(carrier) => match whole(&carrier) {
                 Ok(expansion) => quote!({ #expansion }),
                 Err(error) => {
-                    let (error, body) = (error.into_compile_error(), carrier.original());
-                    quote!({ #error #body })
+                    let error = error.into_compile_error();
+                    let (before, body) = match carrier.future() {
+                        Some(future) => (future.before, future.body.stream()),
+                        None => (TokenStream::new(), carrier.body.stream()),
+                    };
+                    quote!({ #error #before #body })
                 }
             },
             Err(error) => error.into_compile_error(),
@@ -54,7 +59,10 @@ fn add(name: &str, arguments: TokenStream, item: TokenStream) -> TokenStream {
             return quote!(#item #error);
         }
     };
-    if let Some(error) = not_async(name, &function.signature, &function.attributes) {
+    let future = carrier.future();
+    let (signature, attributes) = (&function.signature, &function.attributes);
+    let body = function.body.stream();
+    if let Some(error) = plain::made_by_a_runtime(name, signature, attributes, &body) {
         let (error, item) = (error.into_compile_error(), without_ours(item));
         return quote!(#item #error);
     }
@@ -62,14 +70,23 @@ fn add(name: &str, arguments: TokenStream, item: TokenStream) -> TokenStream {
         name: Ident::new(name, Span::call_site()),
         arguments,
     });
-    if !function.is_last() {
-        function.signature = without_mut(&function.signature);
-        return function.with_body(&carrier.tokens(&private_so_far(&carrier)));
-    }
-    match whole(&carrier) {
+    let private = private_so_far(&carrier);
+    let expansion = if function.is_last() {
+        whole(&carrier)
+    } else {
+        Ok(carrier.tokens(&private))
+    };
+    match expansion {
         Ok(expansion) => {
             function.signature = without_mut(&function.signature);
-            function.with_body(&expansion)
+            match future {
+                // In braces of ours: nobody shall advise to make an `async fn` of it.
+                Some(future) => {
+                    let body = future.wrapped(&private, &expansion);
+                    function.with_body_at(&body, Span::call_site())
+                }
+                None => function.with_body(&expansion),
+            }
         }
         Err(error) => {
             function.signature = carrier.signature;
@@ -81,13 +98,23 @@ fn add(name: &str, arguments: TokenStream, item: TokenStream) -> TokenStream {
 }
 
 fn whole(carrier: &Carrier) -> Result<TokenStream> {
-    let stack = Stack::of(&carrier.stack, &carrier.signature)?;
-    expand(&stack, &carrier.stack, &carrier.signature, &carrier.body)
+    let Some(future) = carrier.future() else {
+        let stack = Stack::of(&carrier.stack, &carrier.signature)?;
+        return expand(&stack, &carrier.stack, &carrier.signature, &carrier.body);
+    };
+    let stack = Stack::of(&carrier.stack, &future.signature)?;
+    let expansion = expand(&stack, &carrier.stack, &future.signature, &future.body)?;
+    let before = &future.before;
+    Ok(quote!(#before #expansion))
 }
 
 /// Where our private module is, as far as the attributes so far say.
 fn private_so_far(carrier: &Carrier) -> TokenStream {
-    let stack = Stack::of(&carrier.stack, &carrier.signature);
+    let future = carrier.future();
+    let signature = future
+        .as_ref()
+        .map_or(&carrier.signature, |future| &future.signature);
+    let stack = Stack::of(&carrier.stack, signature);
     private(
         stack
             .ok()

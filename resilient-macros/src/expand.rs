@@ -9,7 +9,7 @@ use crate::stack::{Returns, Stack};
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Lifetime, Result, Signature};
+use syn::{Expr, Lifetime, Result, Signature};
 
 /// The module in which everything is that an expansion names.
 pub(crate) fn private(path: Option<&syn::Path>) -> TokenStream {
@@ -80,6 +80,18 @@ pub(crate) fn expand(
     ))
 }
 
+/// A reference to what a key is, or to each part of a tuple, so that the key moves nothing.
+fn lent(key: &Expr, site: Span) -> TokenStream {
+    let span = key.span().resolved_at(site);
+    match key {
+        Expr::Tuple(tuple) if !tuple.elems.is_empty() => {
+            let parts = tuple.elems.iter().map(|part| lent(part, site));
+            quote_spanned!(span=> &(#(#parts,)*))
+        }
+        key => quote_spanned!(span=> &#key),
+    }
+}
+
 struct Expansion<'a> {
     layers: &'a [Layer],
     stack: &'a Stack,
@@ -93,6 +105,11 @@ impl Expansion<'_> {
     fn binding(&self, index: usize) -> Ident {
         let name = self.layers[index].attribute.name.to_uppercase();
         Ident::new(&format!("__RESILIENT_{index}_{name}"), self.site)
+    }
+
+    /// The static in which the fallback at `index` keeps good answers.
+    fn answers(&self, index: usize) -> Ident {
+        Ident::new(&format!("__RESILIENT_{index}_ANSWERS"), self.site)
     }
 
     /// The live policy of the layer at `index`.
@@ -120,9 +137,18 @@ impl Expansion<'_> {
             let in_pipeline = layer
                 .in_pipeline
                 .then(|| quote_spanned!(self.site=> .in_pipeline()));
+            let keyed = layer.key.as_ref().filter(|_| !layer.is_stale());
+            let keyed = keyed.map(|_| quote_spanned!(self.site=> .keyed()));
+            let answers = layer.is_stale().then(|| {
+                let answers = self.answers(index);
+                quote_spanned!(self.site=>
+                    static #answers: #private::StaleAnswers = #private::StaleAnswers::new();
+                )
+            });
             quote_spanned!(self.site=>
                 static #binding: #private::Binding<#private::#policy> =
-                    #private::Binding::new(#value, #name) #per_call #in_pipeline;
+                    #private::Binding::new(#value, #name) #per_call #in_pipeline #keyed;
+                #answers
             )
         });
         each.collect()
@@ -136,6 +162,8 @@ impl Expansion<'_> {
             quote_spanned!(self.site=> #private::Layer::new(&#binding, #written))
         });
         // `line!` is the line of its own tokens: those of the first attribute.
+        let unrefused =
+            (!self.stack.takes_refusals()).then(|| quote_spanned!(self.site=> .unrefused()));
         let first = written.first().map_or(self.site, |first| first.name.span());
         let at_first = at(first, self.private);
         let line = quote_spanned!(first=> #at_first::core::line!());
@@ -150,6 +178,7 @@ impl Expansion<'_> {
                     #line,
                     &[#(#layers),*],
                 )
+                #unrefused
             }
         )
     }
@@ -160,10 +189,12 @@ impl Expansion<'_> {
             let frame = local("frame");
             quote_spanned!(self.site=> let #frame = #private::Frame::new();)
         });
+        // Before the body's closure, which may take arguments away.
+        let keys = self.stale_keys();
         let definition = self.body.definition();
         if matches!(self.stack.returns, Returns::Value | Returns::Either) {
             let answered = self.last_word();
-            return quote_spanned!(self.site=> #frame #definition #answered);
+            return quote_spanned!(self.site=> #frame #keys #definition #answered);
         }
         let nest = self.nest(0);
         let (returns, span) = (self.body.returns(), self.body.returns_span());
@@ -178,10 +209,16 @@ impl Expansion<'_> {
             }
             None => quote_spanned!(span=> #at_returns::finish_unrejected::<#returns>(#ended)),
         };
+        let tell = self.tells_origin().then(|| {
+            let origin = local("origin");
+            quote_spanned!(self.site=> #origin.tell(#outcome.is_ok());)
+        });
         quote_spanned!(self.site=>
             #frame
+            #keys
             #definition
             let #outcome = #nest;
+            #tell
             #finish
         )
     }
@@ -192,12 +229,15 @@ impl Expansion<'_> {
         self.layers.iter().any(permits)
     }
 
-    fn framed(&self, future: &TokenStream) -> TokenStream {
-        if !self.needs_frame() {
-            return future.clone();
+    /// A run of the body, with its end: `.await`, or of a plain function the run itself.
+    fn framed(&self, run: &TokenStream) -> TokenStream {
+        let (private, frame) = (self.private, local("frame"));
+        match (self.needs_frame(), self.body.is_plain) {
+            (true, false) => quote_spanned!(self.site=> #frame.run(#run).await),
+            (true, true) => quote_spanned!(self.site=> #frame.run_plain(#run)),
+            (false, false) => quote_spanned!(self.site=> #run.await),
+            (false, true) => quote_spanned!(self.site=> #private::run_plain(#run)),
         }
-        let frame = local("frame");
-        quote_spanned!(self.site=> #frame.run(#future))
     }
 
     /// The layers from `index` on, as an expression of the outcome.
@@ -214,31 +254,121 @@ impl Expansion<'_> {
             }
             "bulkhead" => self.bulkhead(index),
             "rate_limit" => self.rate_limit(index),
+            _ if layer.is_stale() => self.last_good(index),
             _ => self.fallback(index),
         }
     }
 
-    /// One run of the body, as an expression of the outcome.
+    /// One run of the body, as an expression of the outcome. What runs it may also make it fail, in
+    /// tests: therefore it has to know the policies around it, and whether they take a refusal.
     fn heart(&self) -> TokenStream {
         let run = self.framed(&self.body.run(!self.code_mentions_arguments()));
-        self.split(&run)
+        let (private, split) = (self.private, self.split(&run));
+        let bindings = (0..self.layers.len()).map(|index| self.binding(index));
+        let frame = self.needs_frame().then(|| local("frame"));
+        let takes_refusals = self.stack.takes_refusals();
+        let how = Ident::new(
+            if self.body.is_plain {
+                "blocks"
+            } else {
+                "waits"
+            },
+            self.site,
+        );
+        let ran = quote_spanned!(self.site=>
+            #private::run_body!(#how, [#(#bindings),*], [#frame], #takes_refusals, #split)
+        );
+        if !self.tells_origin() {
+            return ran;
+        }
+        let (outcome, origin) = (local("outcome"), local("origin"));
+        quote_spanned!(self.site=> {
+            let #outcome = #ran;
+            #origin.body();
+            #outcome
+        })
     }
 
-    fn split(&self, future: &TokenStream) -> TokenStream {
+    /// Whether it matters who has answered: the body, a fallback, or an earlier call.
+    fn tells_origin(&self) -> bool {
+        self.layers.iter().any(Layer::is_stale)
+    }
+
+    /// The keys of this call, of those layers that keep good answers.
+    fn stale_keys(&self) -> Option<TokenStream> {
+        if !self.tells_origin() {
+            return None;
+        }
+        let (private, origin) = (self.private, local("origin"));
+        let layers = self.layers.iter().enumerate();
+        let keys = layers
+            .filter(|(_, layer)| layer.is_stale())
+            .filter_map(|(index, layer)| {
+                let (name, live) = (local(&format!("stale_key_{index}")), self.live(index));
+                let expression = layer.key.as_ref()?;
+                let span = expression.span().resolved_at(self.site);
+                let (at_key, key) = (at(span, private), lent(expression, self.site));
+                let key = quote_spanned!(span=> #at_key::StaleKey::of(&|| (), #key));
+                Some(quote_spanned!(self.site=> let #name = #live.stale_key(|| #key);))
+            });
+        let keys: TokenStream = keys.collect();
+        Some(quote_spanned!(self.site=>
+            let #origin = #private::Origin::new();
+            #keys
+        ))
+    }
+
+    /// Says that a fallback has answered, where that matters.
+    fn said_by_fallback(&self) -> Option<TokenStream> {
+        let origin = local("origin");
+        self.tells_origin()
+            .then(|| quote_spanned!(self.site=> #origin.fallback();))
+    }
+
+    /// A fallback that answers with the last good answer.
+    fn last_good(&self, index: usize) -> TokenStream {
+        let (layer, outcome, answer) = (&self.layers[index], local("outcome"), local("answer"));
+        let verdict = self.verdict(layer, &outcome.to_token_stream());
+        let inner = self.nest(index + 1);
+        // The compiler blames the call for what is wrong with the type of the answer.
+        let span = self.body.returns_span();
+        let live = at(span, &self.live(index));
+        let (answers, key) = (self.answers(index), local(&format!("stale_key_{index}")));
+        let is_tried_again = self.layers[..index].iter().any(|outer| outer.is("retry"));
+        let key = if is_tried_again {
+            let private = self.private;
+            quote_spanned!(self.site=> #private::core::clone::Clone::clone(&#key))
+        } else {
+            key.into_token_stream()
+        };
+        let origin = local("origin");
+        let mark = layer.mark.as_ref().map_or_else(
+            || quote_spanned!(self.site=> |#answer| #answer),
+            ToTokens::to_token_stream,
+        );
+        let last_good = quote_spanned!(span=> #live.last_good);
+        let ended = at(span, &outcome.to_token_stream());
+        quote_spanned!(self.site=> {
+            let #outcome = #inner;
+            #last_good(&#answers, #key, &#origin, #ended, |#outcome| #verdict, #mark)
+        })
+    }
+
+    fn split(&self, run: &TokenStream) -> TokenStream {
         let span = self.body.returns_span();
         let private = at(span, self.private);
         let split = match self.stack.returns {
             Returns::Value => {
                 let fallible = self.body.fallible();
                 return quote_spanned!(span=>
-                    #private::split::<#fallible>(#private::Ok(#future.await))
+                    #private::split::<#fallible>(#private::Ok(#run))
                 );
             }
             // If it is no `Result`, all complaints are about one place, and the compiler makes one.
             Returns::Alias => {
                 let returned = at(span, &local("returned").into_token_stream());
                 return quote_spanned!(span=> {
-                    let #returned = #future.await;
+                    let #returned = #run;
                     #private::split(#returned)
                 });
             }
@@ -248,7 +378,7 @@ impl Expansion<'_> {
                 quote_spanned!(span=> #shape.split)
             }
         };
-        quote_spanned!(self.site=> #split(#future.await))
+        quote_spanned!(self.site=> #split(#run))
     }
 
     /// Whether code that runs after the body looks at arguments, which the body then only borrows
@@ -259,6 +389,7 @@ impl Expansion<'_> {
             predicates
                 .map(|(_, test)| test)
                 .chain(&layer.before)
+                .chain(&layer.mark)
                 .any(|test| self.body.mentions_arguments(test.to_token_stream()))
         })
     }
@@ -316,13 +447,28 @@ impl Expansion<'_> {
         )
     }
 
+    /// The statement that finds the instance for the key of this call, and what decides about the call.
+    /// A statement on its own, so that nothing which the key borrows is held while the call waits.
+    fn instance(&self, index: usize) -> (TokenStream, TokenStream) {
+        let live = self.live(index);
+        let Some(expression) = &self.layers[index].key else {
+            return (TokenStream::new(), live);
+        };
+        let instance = local(&format!("instance_{index}"));
+        let key = lent(expression, self.site);
+        let statement = quote_spanned!(self.site=> let #instance = #live.keyed(#key););
+        (statement, instance.into_token_stream())
+    }
+
     fn circuit_breaker(&self, index: usize) -> TokenStream {
-        let (block, live, frame) = (self.block_name(index), self.live(index), local("frame"));
+        let (block, frame) = (self.block_name(index), local("frame"));
+        let (instance, live) = self.instance(index);
         let (permit, outcome) = (local("permit"), local("outcome"));
         let admitted = self.permit(index, &quote_spanned!(self.site=> #live.admit(&#frame)));
         let inner = self.nest(index + 1);
         let verdict = self.verdict(&self.layers[index], &quote_spanned!(self.site=> &#outcome));
         quote_spanned!(self.site=> #block: {
+            #instance
             let mut #permit = #admitted;
             let #outcome = #inner;
             #permit.settle(#verdict);
@@ -353,6 +499,11 @@ impl Expansion<'_> {
             quote_spanned!(self.site=> #frame.wait();)
         });
         let before = self.before(layer, &retry);
+        let wait = if self.body.is_plain {
+            quote_spanned!(self.site=> #delay.sleep();)
+        } else {
+            quote_spanned!(self.site=> #delay.await;)
+        };
         quote_spanned!(self.site=> {
             #key
             let mut #retry = #live.begin();
@@ -365,7 +516,7 @@ impl Expansion<'_> {
                     }
                 };
                 #waits
-                #delay.await;
+                #wait
                 #before
             }
         })
@@ -384,8 +535,14 @@ impl Expansion<'_> {
             return Some(quote_spanned!(self.site=> #told;));
         }
         let frame = local("frame");
+        let told = if self.body.is_plain {
+            quote_spanned!(self.site=> || #told)
+        } else {
+            quote_spanned!(self.site=> async { #told })
+        };
+        let told = self.framed(&told);
         Some(quote_spanned!(self.site=>
-            #frame.run(async { #told }).await;
+            #told;
             #frame.wait();
         ))
     }
@@ -419,22 +576,44 @@ impl Expansion<'_> {
         Some((statement, cost))
     }
 
-    fn bulkhead(&self, index: usize) -> TokenStream {
-        let (block, live, frame) = (self.block_name(index), self.live(index), local("frame"));
-        let permit = local("permit");
-        let (weighs, admission) = match self.cost(index) {
-            Some((weighs, cost)) => (
-                weighs,
-                quote_spanned!(self.site=> #live.admit_weighing(&#frame, #cost).await),
-            ),
-            None => (
-                TokenStream::new(),
-                quote_spanned!(self.site=> #live.admit(&#frame).await),
-            ),
+    /// What a call is admitted with which may have to wait, unless it is plain: the statement that
+    /// weighs it, and the result of being asked.
+    fn admission(
+        &self,
+        index: usize,
+        live: &TokenStream,
+        frame: Option<&Ident>,
+    ) -> (TokenStream, TokenStream) {
+        let (weighs, cost) = self.cost(index).unzip();
+        let frame = frame.map(|frame| quote_spanned!(self.site=> &#frame));
+        let arguments = frame
+            .into_iter()
+            .chain(cost.map(ToTokens::into_token_stream));
+        let admit = match (&weighs, self.body.is_plain) {
+            (None, false) => "admit",
+            (None, true) => "try_admit",
+            (Some(_), false) => "admit_weighing",
+            (Some(_), true) => "try_admit_weighing",
         };
+        let admit = Ident::new(admit, self.site);
+        let admission = quote_spanned!(self.site=> #live.#admit(#(#arguments),*));
+        let admission = if self.body.is_plain {
+            admission
+        } else {
+            quote_spanned!(self.site=> #admission.await)
+        };
+        (weighs.unwrap_or_default(), admission)
+    }
+
+    fn bulkhead(&self, index: usize) -> TokenStream {
+        let (block, frame) = (self.block_name(index), local("frame"));
+        let (instance, live) = self.instance(index);
+        let permit = local("permit");
+        let (weighs, admission) = self.admission(index, &live, Some(&frame));
         let admitted = self.permit(index, &admission);
         let inner = self.nest(index + 1);
         quote_spanned!(self.site=> #block: {
+            #instance
             #weighs
             let #permit = #admitted;
             #inner
@@ -443,23 +622,34 @@ impl Expansion<'_> {
 
     fn rate_limit(&self, index: usize) -> TokenStream {
         let (private, rejected) = (self.private, local("rejected"));
-        let (block, live) = (self.block_name(index), self.live(index));
+        let block = self.block_name(index);
+        let (instance, live) = self.instance(index);
         let (refuse, inner) = (self.refuse(&block), self.nest(index + 1));
-        let (weighs, admission) = match self.cost(index) {
-            Some((weighs, cost)) => (
-                weighs,
-                quote_spanned!(self.site=> #live.admit_weighing(#cost).await),
-            ),
-            None => (
-                TokenStream::new(),
-                quote_spanned!(self.site=> #live.admit().await),
-            ),
+        let (weighs, admission) = self.admission(index, &live, None);
+        let before = if instance.is_empty() {
+            quote_spanned!(self.site=>
+                #weighs
+                if let #private::Err(#rejected) = #admission {
+                    #refuse;
+                }
+            )
+        } else {
+            // Let go of before the call begins: what nobody uses may give its place to another key.
+            let admitted = local("admitted");
+            quote_spanned!(self.site=>
+                let #admitted = {
+                    #instance
+                    #weighs
+                    let #admitted = #admission;
+                    #admitted
+                };
+                if let #private::Err(#rejected) = #admitted {
+                    #refuse;
+                }
+            )
         };
         quote_spanned!(self.site=> #block: {
-            #weighs
-            if let #private::Err(#rejected) = #admission {
-                #refuse;
-            }
+            #before
             #inner
         })
     }
@@ -480,12 +670,14 @@ impl Expansion<'_> {
         let (outcome, failure, answer) = (local("outcome"), local("failure"), local("answer"));
         let (outcome_of, ruling) = self.ruling(index);
         let split = self.split(&self.framed(&self.body.answer(index, &failure)));
+        let from_fallback = self.said_by_fallback();
         quote_spanned!(self.site=> {
             #outcome_of
             match #ruling {
                 #private::Ruling::Keep(#outcome) => #outcome,
                 #private::Ruling::Replace(#failure) => {
                     let #answer = #split;
+                    #from_fallback
                     #live.settle(#answer.is_ok());
                     #answer
                 }
@@ -500,6 +692,18 @@ impl Expansion<'_> {
         let (value, failure, answer) = (local("value"), local("failure"), local("answer"));
         let (outcome_of, ruling) = self.ruling(0);
         let answered = self.framed(&self.body.answer(0, &failure));
+        let (from_fallback, tells) = (self.said_by_fallback(), self.tells_origin());
+        let told = |word: TokenStream, answered: &TokenStream| {
+            if !tells {
+                return word;
+            }
+            let origin = local("origin");
+            quote_spanned!(self.site=> {
+                let #answer = { #word };
+                #origin.tell(#answered);
+                #answer
+            })
+        };
         if self.stack.returns == Returns::Either {
             let (shape, span) = (self.body.shape(), self.body.returns_span());
             let kept = if Stack::rejects(self.layers) {
@@ -507,29 +711,36 @@ impl Expansion<'_> {
             } else {
                 quote_spanned!(span=> #shape.kept_unrejected)
             };
-            return quote_spanned!(self.site=>
+            let word = quote_spanned!(self.site=>
                 #outcome_of
                 match #kept(#ruling) {
                     #private::Ok(#value) => #value,
                     #private::Err(#failure) => {
-                        let #answer = #answered.await;
+                        let #answer = #answered;
+                        #from_fallback
                         #live.settle(#shape.is_answered(&#answer));
                         #answer
                     }
                 }
             );
+            return told(
+                word,
+                &quote_spanned!(self.site=> #shape.is_answered(&#answer)),
+            );
         }
-        quote_spanned!(self.site=>
+        let word = quote_spanned!(self.site=>
             #outcome_of
             match #ruling {
                 #private::Ruling::Keep(#private::Ok(#value)) => #value,
                 #private::Ruling::Keep(#private::Err(#failure))
                 | #private::Ruling::Replace(#failure) => {
-                    let #answer = #answered.await;
+                    let #answer = #answered;
+                    #from_fallback
                     #live.settle(true);
                     #answer
                 }
             }
-        )
+        );
+        told(word, &quote_spanned!(self.site=> true))
     }
 }

@@ -1,7 +1,8 @@
 //! The annotated function, and the carrier: the body that holds a stack while it is collected.
 
 use crate::parse::Written;
-use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use crate::returned_future::{self, ReturnedFuture};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{AttrStyle, Attribute, Error, FnArg, Pat, Result, Signature, Token, Visibility};
@@ -23,7 +24,7 @@ impl Parse for Function {
         let Ok(signature) = input.parse::<Signature>() else {
             return Err(Error::new(
                 start,
-                "a policy stands on an `async fn`: a function or a method with a body",
+                "a policy stands on a function, or on a method with a body",
             ));
         };
         if input.peek(Token![;]) {
@@ -79,15 +80,22 @@ fn braces(token: TokenTree) -> Result<Group> {
 }
 
 impl Function {
-    /// The function with another body.
+    /// The function with another body, in the braces of the user, so that it is theirs to every lint.
     pub(crate) fn with_body(&self, body: &TokenStream) -> TokenStream {
+        self.with_body_at(body, self.body.span())
+    }
+
+    /// The function with another body, in braces of this span.
+    pub(crate) fn with_body_at(&self, body: &TokenStream, span: Span) -> TokenStream {
         let Self {
             attributes,
             visibility,
             signature,
             ..
         } = self;
-        quote!(#(#attributes)* #visibility #signature { #body })
+        let mut braced = Group::new(Delimiter::Brace, body.clone());
+        braced.set_span(span);
+        quote!(#(#attributes)* #visibility #signature #braced)
     }
 
     /// The function as it was.
@@ -150,13 +158,18 @@ impl Carrier {
     ///
     /// If another attribute has wrapped a carrier: it stood between two of ours.
     pub(crate) fn of(function: &Function) -> Result<Self> {
-        let tokens: Vec<TokenTree> = function.body.stream().into_iter().collect();
+        let body = function.body.stream();
+        // Of a function that returns a future it stands where the body of the future does.
+        let tokens: Vec<TokenTree> = match returned_future::inside(body.clone()) {
+            Some(inside) if function.signature.asyncness.is_none() => inside.into_iter().collect(),
+            _ => body.into_iter().collect(),
+        };
         if let Some(carrier) = Self::exactly(&tokens) {
             return Ok(carrier);
         }
         if contains_carrier(function.body.stream()) {
             return Err(Error::new(
-                proc_macro2::Span::call_site(),
+                Span::call_site(),
                 "another attribute stands between this one and the policies above it, and would \
                  tear the stack apart: move it above all of them or below all of them",
             ));
@@ -218,15 +231,15 @@ impl Carrier {
         let Self {
             signature, body, ..
         } = self;
-        let carrier = Ident::new(CARRIER, proc_macro2::Span::mixed_site());
-        quote_spanned!(proc_macro2::Span::mixed_site()=>
+        let carrier = Ident::new(CARRIER, Span::mixed_site());
+        quote_spanned!(Span::mixed_site()=>
             #private::#carrier! { [#(#entries)*] {#signature} #body }
         )
     }
 
-    /// The original body.
-    pub(crate) fn original(&self) -> TokenStream {
-        self.body.stream()
+    /// The original function as an `async fn`, if it returns a future.
+    pub(crate) fn future(&self) -> Option<ReturnedFuture> {
+        ReturnedFuture::of(&self.signature, &self.body)
     }
 }
 

@@ -10,9 +10,12 @@ mod function;
 mod literal;
 mod parse;
 mod pipeline;
+mod plain;
 mod rename;
+mod returned_future;
 mod shared;
 mod stack;
+mod stale;
 mod table;
 
 use proc_macro::TokenStream;
@@ -39,7 +42,8 @@ pub fn circuit_breaker(arguments: TokenStream, item: TokenStream) -> TokenStream
 /// `when_ok`, `when_rejected`, `before`; `attempt = cx` makes the attempt visible in the body as `cx`, and
 /// `idempotency_key` says what it answers as its key.
 ///
-/// Arguments that the body moves have to be `Clone`.
+/// Arguments that the body moves have to be `Clone`. In a plain function the thread sleeps between the
+/// attempts.
 #[proc_macro_attribute]
 pub fn retry(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute("retry", arguments.into(), item.into()).into()
@@ -59,9 +63,10 @@ pub fn timeout(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `#[bulkhead("pricing", 20, queue = 50)]`
 ///
-/// Data: `limit`, which may stand without its key, `queue`, `max_wait`, `order`, `enabled`; see
-/// `BulkheadPolicy`. Code: `cost` says how many places a call takes, as a `u32`; it is evaluated
-/// once for every entry, and may use the arguments that the body does not move.
+/// Data: `limit`, which may stand without its key, `queue`, `max_wait`, `order`, `max_keys`, `enabled`;
+/// see `BulkheadPolicy`. Code: `cost` says how many places a call takes, as a `u32`, and `key` makes one
+/// bulkhead for each value; both are evaluated once for every entry, and may use the arguments that the
+/// body does not move.
 #[proc_macro_attribute]
 pub fn bulkhead(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute("bulkhead", arguments.into(), item.into()).into()
@@ -71,9 +76,10 @@ pub fn bulkhead(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `#[rate_limit(100/s, burst = 20)]`
 ///
-/// Data: `rate`, which may stand without its key, `burst`, `algorithm`, `max_wait`, `enabled`; see
-/// `RateLimitPolicy`. Code: `cost` says for how many calls one counts, as a `u32`; it is evaluated
-/// once for every entry, and may use the arguments that the body does not move.
+/// Data: `rate`, which may stand without its key, `burst`, `algorithm`, `max_wait`, `max_keys`,
+/// `enabled`; see `RateLimitPolicy`. Code: `cost` says for how many calls one counts, as a `u32`, and
+/// `key` makes one limit for each value; both are evaluated once for every entry, and may use the
+/// arguments that the body does not move.
 #[proc_macro_attribute]
 pub fn rate_limit(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute("rate_limit", arguments.into(), item.into()).into()

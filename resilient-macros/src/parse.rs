@@ -2,6 +2,7 @@
 
 use crate::literal::{self, Value};
 use crate::shared::{Mistakes, Shared};
+use crate::stale;
 use crate::table::{ATTRIBUTES, Attribute, Key, SHARED, Takes, listed, nearest};
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote};
@@ -37,6 +38,10 @@ pub(crate) struct Layer {
     pub(crate) idempotency_key: Option<Expr>,
     /// How many places or tokens a call takes.
     pub(crate) cost: Option<Expr>,
+    /// For which value of its own instance a call asks, or what its answer depends on.
+    pub(crate) key: Option<Expr>,
+    /// What an answer goes through that is given once more.
+    pub(crate) mark: Option<Expr>,
     pub(crate) answer: Option<Answer>,
     pub(crate) may_fail: bool,
     /// Whether it stands for its part of `#[resilient("pricing")]`.
@@ -76,6 +81,8 @@ impl Layer {
             attempt: None,
             idempotency_key: None,
             cost: None,
+            key: None,
+            mark: None,
             answer: None,
             may_fail: false,
             in_pipeline: false,
@@ -88,7 +95,17 @@ impl Layer {
 
     /// Whether nothing gets past this fallback as an error.
     pub(crate) fn always_answers(&self) -> bool {
+        self.hides_failures() && !self.is_stale()
+    }
+
+    /// Whether this fallback answers failures of every kind, and nobody said that it may fail.
+    pub(crate) fn hides_failures(&self) -> bool {
         self.is("fallback") && !self.may_fail && self.predicates.is_empty()
+    }
+
+    /// Whether this fallback answers with the last good answer.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.is("fallback") && self.key.is_some()
     }
 }
 
@@ -175,6 +192,7 @@ fn readable(written: &Written) -> String {
         (" ]", "]"),
         (" :: ", "::"),
         (" . ", "."),
+        ("=(", "= ("),
     ]
     .iter()
     .fold(arguments.join(" "), |text, (from, to)| {
@@ -318,6 +336,7 @@ impl Arguments {
                 match key {
                     "value" => return self.answer(Answer::Value(expression)),
                     "cost" => layer.cost = Some(expression),
+                    "key" => layer.key = Some(expression),
                     _ => layer.idempotency_key = Some(expression),
                 }
             }
@@ -332,6 +351,7 @@ impl Arguments {
                 hook(key, &expression)?;
                 layer.before = Some(expression);
             }
+            Takes::Function if key == "mark" => layer.mark = Some(stale::mark(input.parse()?)?),
             Takes::Function => {
                 let expression: Expr = input.parse()?;
                 return self.function(expression);
@@ -387,6 +407,8 @@ impl Arguments {
 
     fn function(&mut self, expression: Expr) -> Result<()> {
         let answer = match expression {
+            // What a `macro_rules` hands on.
+            Expr::Group(group) => return self.function(*group.expr),
             Expr::Path(_) => Answer::Function {
                 path: expression,
                 error: false,
@@ -465,12 +487,16 @@ impl Arguments {
                 ),
             ));
         }
+        if let Some(mistake) = stale::mistake(&self.parsed.layer, &given) {
+            self.mistakes.add(mistake);
+            return;
+        }
         let layer = &mut self.parsed.layer;
-        if layer.is("fallback") && layer.answer.is_none() {
+        if layer.is("fallback") && layer.answer.is_none() && !layer.is_stale() {
             self.mistakes.add(Error::new(
                 layer.span,
-                "a fallback needs something to answer with: a function, a closure `|error| …` or \
-                 `value = …`",
+                "a fallback needs something to answer with: a function, a closure `|error| …`, \
+                 `value = …`, or the last good answer: `stale = 10m, key = …`",
             ));
         }
         if let Some(span) = self.error_mark {

@@ -3,13 +3,13 @@
 use crate::arguments::{lends_mutably, mentions_mutable_borrow};
 use crate::parse::{self, Answer, Layer, Parsed, Written};
 use crate::pipeline;
+use crate::plain;
 use crate::shared::{Mistakes, Shared};
 use proc_macro2::{Ident, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::spanned::Spanned as _;
-use syn::{Attribute, Error, LitStr, Result, ReturnType, Signature, Type};
+use syn::{Error, LitStr, Result, ReturnType, Signature, Type};
 
 /// The policies of one function; the first one is outermost.
 pub(crate) struct Stack {
@@ -53,7 +53,12 @@ impl Stack {
         }
         if !mistakes.found() {
             stack.check_order(&mut mistakes);
-            stack.check_signature(signature, &mut mistakes);
+            if signature.asyncness.is_none() {
+                plain::check(&stack.layers, signature, &mut mistakes);
+            }
+            if !mistakes.found() {
+                stack.check_signature(signature, &mut mistakes);
+            }
         }
         mistakes.or(stack)
     }
@@ -142,6 +147,28 @@ impl Stack {
         layers.iter().any(|layer| layer.attribute.rejects)
     }
 
+    /// Whether a refusal that comes out of the body's place reaches the caller, and every fallback that
+    /// wants to see the error, although no policy there refuses.
+    pub(crate) fn takes_refusals(&self) -> bool {
+        let at_the_edge = match self.returns {
+            Returns::Value => true,
+            Returns::Result | Returns::Alias => {
+                self.shared.map_err.is_some() || Self::rejects(&self.layers)
+            }
+            Returns::Either => Self::rejects(&self.layers),
+        };
+        let sees_the_error = |layer: &Layer| match &layer.answer {
+            Some(Answer::Function { error, .. }) => *error,
+            Some(Answer::Closure(_)) => true,
+            Some(Answer::Value(_)) | None => false,
+        };
+        let mut layers = self.layers.iter().enumerate();
+        at_the_edge
+            && layers.all(|(index, layer)| {
+                !sees_the_error(layer) || Self::rejects(&self.layers[index..])
+            })
+    }
+
     /// Refuses orders that cannot be meant, and says what to write instead.
     fn check_order(&self, mistakes: &mut Mistakes) {
         for pair in self.layers.windows(2) {
@@ -174,7 +201,7 @@ impl Stack {
                 .iter()
                 .rev()
                 .find(|outer| outer.is("retry") || outer.is("circuit_breaker"));
-            if let (true, Some(outer)) = (layer.always_answers(), outer) {
+            if let (true, Some(outer)) = (layer.hides_failures(), outer) {
                 let outer = if outer.in_pipeline {
                     "pipeline".to_owned()
                 } else {
@@ -186,10 +213,18 @@ impl Stack {
                 };
                 mistakes.add(Error::new(
                     layer.span,
-                    format!(
-                        "this fallback answers every failure, so the {outer} above it never \
-                         sees one: {mend}"
-                    ),
+                    if layer.is_stale() {
+                        format!(
+                            "this fallback hides failures behind old answers, so the {outer} above \
+                             it sees only those without one: move it above, or add `may_fail` if \
+                             that is meant"
+                        )
+                    } else {
+                        format!(
+                            "this fallback answers every failure, so the {outer} above it never \
+                             sees one: {mend}"
+                        )
+                    },
                 ));
             }
         }
@@ -307,28 +342,4 @@ fn known(name: &Ident) -> Result<()> {
             listed(names())
         ),
     ))
-}
-
-/// The error for a function that is not `async`, if an attribute has made it so or not.
-pub(crate) fn not_async(
-    name: &str,
-    signature: &Signature,
-    attributes: &[Attribute],
-) -> Option<Error> {
-    if signature.asyncness.is_some() {
-        return None;
-    }
-    let is_test = attributes.iter().any(|attribute| {
-        let last = attribute.path().segments.last();
-        last.is_some_and(|last| last.ident == "test")
-    });
-    let message = if is_test {
-        format!(
-            "a test attribute such as `#[tokio::test]` has already made this function sync: put \
-             it below `{name}`"
-        )
-    } else {
-        format!("`{name}` stands on an `async fn`; functions that are not `async` come later")
-    };
-    Some(Error::new(signature.fn_token.span(), message))
 }

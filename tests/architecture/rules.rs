@@ -11,13 +11,13 @@ use std::ops::Range;
 const LAYERS: &[&[&str]] = &[
     &["sync", "time"],
     &["given"],
-    &["deadline", "setting"],
+    &["deadline", "setting", "isolation", "key"],
     &["table"],
     &["window", "backoff", "budget"],
     &["error"],
     &["class"],
     &["outcome", "event", "ladder"],
-    &["frame"],
+    &["frame", "keyed"],
     &["policy"],
     &[ANY_POLICY],
     &["pipeline"],
@@ -27,6 +27,7 @@ const LAYERS: &[&[&str]] = &[
     &["registry"],
     &["site", "shape", "configuration"],
     &["inspect", "expansion"],
+    &["testing"],
     &[ROOT],
 ];
 

@@ -6,107 +6,30 @@
 //! enters past a call that waits, however many places that call needs.
 
 mod line;
+mod settings;
 mod state;
 
 use self::line::{Line, NONE, Turn};
+use self::settings::BulkheadSettings;
+pub use self::settings::{BulkheadPolicy, Order};
 use self::state::{ADMITTED, Arrival, Limits, MANY_ADMITTED, State, WAITING};
 use crate::error::Rejected;
-use crate::event::emit_rejected;
+use crate::event::emit_rejected_keyed;
 use crate::frame::Frame;
-use crate::given::{FromGiven, Given};
+use crate::key::{Key, StoredKey};
+use crate::keyed::{Instance, Keyed, Keys, KeysSnapshot, Role, noted};
 use crate::policy::{LivePolicy, LiveSnapshot, Policy, Show};
-use crate::setting::Value;
+use crate::setting::Kind;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, Padded};
-use crate::table::policy;
 use crate::time::{NEVER, Nanos, Timer, nanos, now, sleep_until};
 use std::fmt;
 use std::mem::replace;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 // ---- Policy
 
-/// The most places, and the longest queue, that can be written.
-const MOST: u32 = 1_000_000;
-
-/// Which of the calls that wait gets the next free place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize),
-    serde(rename_all = "snake_case")
-)]
-#[non_exhaustive]
-pub enum Order {
-    /// The one that has waited longest: first come, first served.
-    #[default]
-    Fifo,
-    /// The one that came last: under overload some calls are answered quickly, instead of all of
-    /// them too late.
-    Lifo,
-}
-
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Fifo => "fifo",
-            Self::Lifo => "lifo",
-        })
-    }
-}
-
-impl From<Order> for Value {
-    fn from(order: Order) -> Self {
-        Self::Text(order.to_string())
-    }
-}
-
-impl FromGiven for Order {
-    const EXPECTED: &'static str = "`fifo` or `lifo`";
-
-    fn from_given(given: &Given) -> Option<Self> {
-        match given {
-            Given::Text(text) if text == "fifo" => Some(Self::Fifo),
-            Given::Text(text) if text == "lifo" => Some(Self::Lifo),
-            _ => None,
-        }
-    }
-}
-
-policy! {
-    /// How many calls may be at work at the same time, and how many may wait for a place.
-    ///
-    /// ```
-    /// use resilient_core::{BulkheadPolicy, Order};
-    /// use std::time::Duration;
-    ///
-    /// const GATEWAY: BulkheadPolicy = BulkheadPolicy::new()
-    ///     .limit(20)
-    ///     .queue(50)
-    ///     .max_wait(Duration::from_millis(200))
-    ///     .order(Order::Fifo);
-    /// assert!(GATEWAY.invalid().is_none());
-    /// assert_eq!(BulkheadPolicy::new().limit(0).invalid().unwrap().key(), "limit");
-    /// ```
-    BulkheadPolicy, BulkheadSettings, Bulkhead, "bulkhead";
-
-    /// How many calls may be inside at the same time, from 1 to 1 000 000; with
-    /// [`Bulkhead::admit_weighing`], how much they may cost together.
-    ///
-    /// There is no default: without it every call is let through.
-    limit: u32, limit >= 1, "a bulkhead has at least one place: `limit` counts from 1",
-        limit <= MOST, "`limit` is at most 1 000 000 calls";
-    /// How many calls may wait for a place, from 0 to 1 000 000 (default 0: a call that finds no
-    /// free place is refused at once).
-    queue: u32 = 0, queue <= MOST, "`queue` is at most 1 000 000 calls";
-    /// How long a call may wait for a place, longer than zero (default: until the deadline of the
-    /// call, if it has one).
-    max_wait: Duration, !max_wait.is_zero(),
-        "`max_wait` is longer than 0s: to refuse at once, leave out `queue`";
-    /// Which of the calls that wait gets the next free place (default [`Order::Fifo`]).
-    order: Order = Order::Fifo;
-}
+// The table of settings and the order are in `bulkhead/settings.rs`.
 
 // ---- State
 
@@ -147,6 +70,8 @@ struct Hot {
     max_wait_and_order: AtomicU64,
     waited: AtomicU64,
     abandoned: AtomicU64,
+    /// Boxed, so that it fits into this line.
+    role: Box<Role<Bulkhead>>,
     name: &'static str,
 }
 
@@ -231,6 +156,58 @@ impl Bulkhead {
             slot: NONE,
             cost,
             timer: None,
+        }
+    }
+
+    /// A permit if there is a place now and nobody waits for one, for a call that cannot wait itself.
+    ///
+    /// `queue`, `max_wait` and `order` are for those who can, and nobody who waits is overtaken.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected::BulkheadFull`] otherwise.
+    ///
+    /// ```
+    /// use resilient_core::{Bulkhead, BulkheadPolicy, Frame, LivePolicy, Rejected};
+    ///
+    /// let bulkhead = Bulkhead::new("gateway", &BulkheadPolicy::new().limit(1).queue(5));
+    /// let frame = Frame::new();
+    ///
+    /// let permit = bulkhead.try_admit(&frame).expect("the only place is free");
+    /// let refused = bulkhead.try_admit(&frame).unwrap_err();
+    /// assert_eq!(refused, Rejected::bulkhead_full("gateway"), "it does not wait in line");
+    ///
+    /// drop(permit);
+    /// assert!(bulkhead.try_admit(&frame).is_ok());
+    /// ```
+    #[inline]
+    pub fn try_admit<'a>(&'a self, frame: &'a Frame) -> Result<BulkheadPermit<'a>, Rejected> {
+        self.try_admit_weighing(frame, 1)
+    }
+
+    /// The same for a call that needs `cost` places at once, which its permit gives back together.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected::TooCostly`] if there are never as many places, [`Rejected::BulkheadFull`] if there
+    /// are not now, or others wait. What costs 0 takes no place, and is admitted even if there is none.
+    #[inline]
+    pub fn try_admit_weighing<'a>(
+        &'a self,
+        _frame: &'a Frame,
+        cost: u32,
+    ) -> Result<BulkheadPermit<'a>, Rejected> {
+        self.enter(cost).ok_or_else(|| self.turn_away(cost))
+    }
+
+    /// The refusal for a call that cannot wait.
+    #[cold]
+    #[inline(never)]
+    fn turn_away(&self, cost: u32) -> Rejected {
+        match self.limits().places() {
+            0 => self.refuse(),
+            most if cost > most => self.refuse_too_costly(cost, most),
+            _ => self.refuse(),
         }
     }
 
@@ -500,7 +477,7 @@ impl Bulkhead {
 
     fn report(&self, rejected: Rejected) -> Rejected {
         self.rejected.fetch_add(1, Ordering::Relaxed);
-        emit_rejected(BulkheadPolicy::KIND, rejected);
+        emit_rejected_keyed(BulkheadPolicy::KIND, self.hot.0.role.key(), rejected);
         rejected
     }
 }
@@ -509,6 +486,100 @@ impl LivePolicy for Bulkhead {
     type Policy = BulkheadPolicy;
 
     fn new(name: &'static str, policy: &BulkheadPolicy) -> Self {
+        let max = BulkheadSettings::of(policy).max_keys;
+        Self::new_as(name, policy, Role::base(policy, max))
+    }
+
+    /// Takes over other settings: more places wake calls that wait, fewer take effect as calls
+    /// leave, a shorter queue as it drains, and another `max_wait` for calls that begin to wait. A
+    /// call that waits for more places than there are any more is refused.
+    fn reconfigure(&self, policy: &BulkheadPolicy) {
+        self.configure(policy);
+        if let Some(keys) = self.hot.0.role.keys() {
+            keys.configure(policy, BulkheadSettings::of(policy).max_keys);
+        }
+    }
+
+    fn snapshot(&self) -> LiveSnapshot {
+        LiveSnapshot::Bulkhead(self.look_with_keys())
+    }
+}
+
+impl Bulkhead {
+    fn look(&self) -> BulkheadSnapshot {
+        let line = self.line.lock();
+        let (state, limits) = (self.state(), self.limits());
+        let admitted = line.admitted.wrapping_add(state.admitted());
+        drop(line);
+        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        BulkheadSnapshot {
+            limit: Some(count(limits.limit())).filter(|limit| *limit != 0),
+            inside: count(state.inside()),
+            queue: count(limits.queue()),
+            waiting: count(state.waiting()),
+            admitted,
+            rejected: self.rejected.load(Ordering::Relaxed),
+            waited: self.hot.0.waited.load(Ordering::Relaxed),
+            abandoned: self.hot.0.abandoned.load(Ordering::Relaxed),
+            keys: None,
+        }
+    }
+
+    /// The same with what its instances have counted.
+    fn look_with_keys(&self) -> BulkheadSnapshot {
+        let mut snapshot = self.look();
+        if let Some((keys, counts)) = self.hot.0.role.keys().and_then(Keys::snapshot) {
+            snapshot.keys = Some(keys);
+            snapshot.admitted += counts.admitted;
+            snapshot.rejected += counts.rejected;
+            snapshot.waited += counts.waited;
+            snapshot.abandoned += counts.abandoned;
+        }
+        snapshot
+    }
+
+    /// The instance for `key`: a bulkhead of its own, with the same settings, for one tenant or one
+    /// host. While nothing limits the calls it is this one itself.
+    ///
+    /// There are at most [`max_keys`](BulkheadPolicy::max_keys) instances. One in which nobody is, and
+    /// for which nobody waits, gives its place to another key; where there is none, further keys share
+    /// one. Nothing is allocated for a key that has an instance.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() {
+    /// use resilient_core::{Bulkhead, BulkheadPolicy, Frame, LivePolicy};
+    ///
+    /// let bulkhead = Bulkhead::new("reports", &BulkheadPolicy::new().limit(1));
+    /// let (frame, acme) = (Frame::new(), bulkhead.keyed("acme"));
+    /// let permit = acme.admit(&frame).await.expect("the only place of acme is free");
+    /// assert!(acme.admit(&frame).await.is_err());
+    /// assert!(bulkhead.keyed("umbra").admit(&frame).await.is_ok(), "another tenant");
+    /// # drop(permit);
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// Where [`Key::write`] does; nothing has happened then.
+    #[inline]
+    pub fn keyed(&self, key: &(impl Key + ?Sized)) -> Keyed<'_, Self> {
+        if self.limits().limit() == 0 {
+            return Keyed::base(self);
+        }
+        self.hot.0.role.keyed(self, self.name(), key)
+    }
+
+    /// The instance for `key`, to be looked at; `None` if there is none now.
+    pub fn with_key(&self, key: &(impl Key + ?Sized)) -> Option<Keyed<'_, Self>> {
+        self.hot.0.role.with_key(self, key)
+    }
+
+    /// What can be seen of the instances, by their keys, the overflow among them.
+    pub fn key_snapshots(&self) -> Vec<(StoredKey, BulkheadSnapshot)> {
+        self.hot.0.role.each(Self::look)
+    }
+
+    fn new_as(name: &'static str, policy: &BulkheadPolicy, role: Role<Self>) -> Self {
         let settings = BulkheadSettings::of(policy);
         Self {
             hot: Padded(Hot {
@@ -517,18 +588,36 @@ impl LivePolicy for Bulkhead {
                 max_wait_and_order: AtomicU64::new(packed(&settings)),
                 waited: AtomicU64::new(0),
                 abandoned: AtomicU64::new(0),
+                role: Box::new(role),
                 name,
             }),
             rejected: AtomicU64::new(0),
             line: Mutex::new(Line::new()),
         }
     }
+}
 
-    /// Takes over other settings: more places wake calls that wait, fewer take effect as calls
-    /// leave, a shorter queue as it drains, and another `max_wait` for calls that begin to wait. A
-    /// call that waits for more places than there are any more is refused.
-    fn reconfigure(&self, policy: &BulkheadPolicy) {
-        let settings = BulkheadSettings::of(policy);
+/// What a bulkhead counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct BulkheadCounts {
+    admitted: u64,
+    rejected: u64,
+    waited: u64,
+    abandoned: u64,
+}
+
+impl Instance for Bulkhead {
+    type Written = BulkheadPolicy;
+    type Counts = BulkheadCounts;
+
+    const KIND: Kind = <BulkheadPolicy as Policy>::KIND;
+
+    fn instance(name: &'static str, written: &BulkheadPolicy, key: StoredKey) -> Self {
+        Self::new_as(name, written, Role::Instance(key))
+    }
+
+    fn configure(&self, written: &BulkheadPolicy) {
+        let settings = BulkheadSettings::of(written);
         let mut line = self.line.lock();
         self.hot
             .0
@@ -554,28 +643,22 @@ impl LivePolicy for Bulkhead {
         self.hand_on();
     }
 
-    fn snapshot(&self) -> LiveSnapshot {
-        LiveSnapshot::Bulkhead(self.look())
+    fn is_fresh(&self, _: Nanos) -> bool {
+        let state = self.state();
+        state.inside() == 0 && state.waiting() == 0
     }
-}
 
-impl Bulkhead {
-    fn look(&self) -> BulkheadSnapshot {
-        let line = self.line.lock();
+    fn is_refusing(&self, _: Nanos) -> bool {
         let (state, limits) = (self.state(), self.limits());
-        let admitted = line.admitted.wrapping_add(state.admitted());
-        drop(line);
-        let count = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        BulkheadSnapshot {
-            limit: Some(count(limits.limit())).filter(|limit| *limit != 0),
-            inside: count(state.inside()),
-            queue: count(limits.queue()),
-            waiting: count(state.waiting()),
-            admitted,
-            rejected: self.rejected.load(Ordering::Relaxed),
-            waited: self.hot.0.waited.load(Ordering::Relaxed),
-            abandoned: self.hot.0.abandoned.load(Ordering::Relaxed),
-        }
+        limits.limit() != 0 && state.inside() >= limits.limit()
+    }
+
+    fn count(&self, sum: &mut BulkheadCounts) {
+        let seen = self.look();
+        sum.admitted += seen.admitted;
+        sum.rejected += seen.rejected;
+        sum.waited += seen.waited;
+        sum.abandoned += seen.abandoned;
     }
 }
 
@@ -719,6 +802,9 @@ pub struct BulkheadSnapshot {
     pub waited: u64,
     /// Calls that were dropped while they waited.
     pub abandoned: u64,
+    /// What can be seen of its instances together, whose calls are counted above, while the rest is its
+    /// own; `None` if no call has come with a key.
+    pub keys: Option<KeysSnapshot>,
 }
 
 impl Show for BulkheadSnapshot {
@@ -730,10 +816,11 @@ impl Show for BulkheadSnapshot {
     }
 
     fn note(&self) -> String {
-        match (self.waiting, self.queue) {
+        let waiting = match (self.waiting, self.queue) {
             (0, 0) => String::new(),
             (waiting, queue) => format!("{waiting} of {queue} waiting"),
-        }
+        };
+        noted(waiting, self.keys)
     }
 
     fn counts(&self) -> Vec<(&'static str, Option<u64>)> {

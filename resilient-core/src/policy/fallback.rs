@@ -1,25 +1,49 @@
 //! Another answer for a call that failed.
 
+mod answers;
+mod stale;
+
+pub use answers::StaleKey;
+pub use stale::{Keep, Origin, StaleAnswers, answered_stale};
+
 use super::{LivePolicy, LiveSnapshot, Policy, Show};
 use crate::event::{What, emit};
 use crate::outcome::{Failure, Inside, Verdict};
-use crate::sync::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::table::policy;
+use crate::time::{Nanos, nanos};
+use std::time::Duration;
 
 // ---- Policy
 
+/// The largest `entries`.
+const MOST: u32 = 1_000_000;
+
 policy! {
-    /// The data of a fallback: whether it is switched on. What it answers is code, and stands on
-    /// the function.
+    /// The data of a fallback: whether it is switched on, and for how long it answers with the last good
+    /// answer. Any other answer is code, and stands on the function.
     ///
     /// ```
     /// use resilient_core::FallbackPolicy;
+    /// use std::time::Duration;
     ///
-    /// const OFF: FallbackPolicy = FallbackPolicy::new().enabled(false);
-    /// assert_ne!(OFF, FallbackPolicy::new());
-    /// assert_eq!(OFF.invalid(), None, "there is nothing to write wrong");
+    /// const PRICES: FallbackPolicy = FallbackPolicy::new()
+    ///     .stale(Duration::from_secs(600))
+    ///     .entries(5000);
+    /// assert_eq!(PRICES.invalid(), None);
+    /// let at_once = FallbackPolicy::new().stale(Duration::ZERO);
+    /// assert_eq!(at_once.invalid().unwrap().key(), "stale");
     /// ```
     FallbackPolicy, FallbackSettings, Fallback, "fallback";
+
+    /// How old a good answer may be that is given once more, longer than zero; an answer of exactly this
+    /// age still is (default none: no answers are kept).
+    stale: Duration, !stale.is_zero(),
+        "`stale` is longer than 0s: how old the last good answer may be";
+    /// How many good answers each call site keeps, one for each key, from 1 to 1 000 000 (default
+    /// 1000). The one that was stored longest ago makes room for another.
+    entries: u32 = 1000, entries >= 1, "`entries` counts from 1: that many answers are kept",
+        entries <= MOST, "`entries` is at most 1 000 000 answers";
 }
 
 // ---- State
@@ -62,8 +86,13 @@ const fn stands_in(verdict: Verdict) -> bool {
 pub struct Fallback {
     name: &'static str,
     enabled: AtomicBool,
+    /// Zero where no answers are kept.
+    stale: AtomicU64,
+    entries: AtomicU32,
     answered: AtomicU64,
     failed: AtomicU64,
+    answered_stale: AtomicU64,
+    missed: AtomicU64,
 }
 
 /// What becomes of a call that a fallback stands above.
@@ -114,31 +143,55 @@ impl Fallback {
         counter.fetch_add(1, Ordering::Relaxed);
         emit(FallbackPolicy::KIND, self.name, what);
     }
+
+    /// How old a good answer may be, and how many are kept, if any are.
+    #[inline]
+    fn keeping(&self) -> Option<(Nanos, u32)> {
+        let stale = self.stale.load(Ordering::Relaxed);
+        (stale != 0 && self.enabled.load(Ordering::Relaxed))
+            .then(|| (stale, self.entries.load(Ordering::Relaxed)))
+    }
+
+    fn set(&self, settings: &FallbackSettings) {
+        let stale = settings.stale.map_or(0, nanos);
+        self.stale.store(stale, Ordering::Relaxed);
+        self.entries.store(settings.entries, Ordering::Relaxed);
+        self.enabled.store(settings.enabled, Ordering::Relaxed);
+    }
 }
 
 impl LivePolicy for Fallback {
     type Policy = FallbackPolicy;
 
     fn new(name: &'static str, policy: &FallbackPolicy) -> Self {
-        let FallbackSettings { enabled } = FallbackSettings::of(policy);
-        Self {
+        let live = Self {
             name,
-            enabled: AtomicBool::new(enabled),
+            enabled: AtomicBool::new(true),
+            stale: AtomicU64::new(0),
+            entries: AtomicU32::new(0),
             answered: AtomicU64::new(0),
             failed: AtomicU64::new(0),
-        }
+            answered_stale: AtomicU64::new(0),
+            missed: AtomicU64::new(0),
+        };
+        live.reconfigure(policy);
+        live
     }
 
     fn reconfigure(&self, policy: &FallbackPolicy) {
-        let FallbackSettings { enabled } = FallbackSettings::of(policy);
-        self.enabled.store(enabled, Ordering::Relaxed);
+        self.set(&FallbackSettings::of(policy));
     }
 
     fn snapshot(&self) -> LiveSnapshot {
+        let stale = self.stale.load(Ordering::Relaxed);
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         LiveSnapshot::Fallback(FallbackSnapshot {
             enabled: self.enabled.load(Ordering::Relaxed),
-            answered: self.answered.load(Ordering::Relaxed),
-            failed: self.failed.load(Ordering::Relaxed),
+            stale: (stale != 0).then(|| Duration::from_nanos(stale)),
+            answered: count(&self.answered),
+            failed: count(&self.failed),
+            answered_stale: count(&self.answered_stale),
+            missed: count(&self.missed),
         })
     }
 }
@@ -152,11 +205,17 @@ impl LivePolicy for Fallback {
 pub struct FallbackSnapshot {
     /// Whether it does anything.
     pub enabled: bool,
-    /// Calls that it stood in for and answered.
+    /// How old the last good answer may be with which it answers, if it keeps any.
+    pub stale: Option<Duration>,
+    /// Calls that it stood in for and answered with its function or value.
     pub answered: u64,
     /// Calls that it stood in for and failed as well. One that was dropped while the fallback ran
     /// is counted nowhere.
     pub failed: u64,
+    /// Calls that failed and were answered with the last good answer of their key.
+    pub answered_stale: u64,
+    /// Calls that failed and found no good answer of their key, or too old a one.
+    pub missed: u64,
 }
 
 impl Show for FallbackSnapshot {
@@ -169,10 +228,15 @@ impl Show for FallbackSnapshot {
     }
 
     fn counts(&self) -> Vec<(&'static str, Option<u64>)> {
-        vec![
+        let mut counts = vec![
             ("answered", Some(self.answered)),
             ("failed", Some(self.failed)),
-        ]
+        ];
+        if self.stale.is_some() || self.answered_stale + self.missed > 0 {
+            counts.push(("stale", Some(self.answered_stale)));
+            counts.push(("missed", Some(self.missed)));
+        }
+        counts
     }
 }
 
@@ -302,8 +366,13 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_without_settings_of_its_own_has_the_one_of_all_policies() {
-        assert_eq!(FallbackPolicy::KEYS, ["enabled"]);
+    fn a_policy_in_which_nothing_is_written_keeps_no_answers() {
+        assert_eq!(FallbackPolicy::KEYS, ["stale", "entries", "enabled"]);
+        assert_eq!(FallbackPolicy::new().effective("stale"), None);
+        assert_eq!(
+            FallbackPolicy::new().effective("entries"),
+            Some(1000.into())
+        );
         let off = FallbackPolicy::new().enabled(false);
         assert_eq!(off.written("enabled"), Some(false.into()));
         assert_eq!(FallbackPolicy::new().written("enabled"), None);

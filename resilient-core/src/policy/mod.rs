@@ -15,7 +15,10 @@ pub use circuit_breaker::{
     CircuitBreakerPolicy, CircuitBreakerSnapshot, CircuitBreakerState, CircuitBreakerWindow,
     TimeInStates,
 };
-pub use fallback::{Fallback, FallbackPolicy, FallbackSnapshot, Ruling};
+pub use fallback::{
+    Fallback, FallbackPolicy, FallbackSnapshot, Keep, Origin, Ruling, StaleAnswers, StaleKey,
+    answered_stale,
+};
 pub use rate_limit::{
     Algorithm, RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot,
 };
@@ -27,7 +30,7 @@ pub use timeout::{
 };
 
 use crate::given::Given;
-use crate::setting::{InvalidSetting, Kind, SettingError, Value};
+use crate::setting::{InvalidSetting, Kind, SettingDescription, SettingError, Value};
 use std::fmt;
 
 /// The data of a policy: what was written about it, in an attribute, in code or in a file.
@@ -64,8 +67,8 @@ pub trait Policy: Copy + Default + PartialEq + fmt::Debug + Send + Sync + 'stati
     #[must_use]
     fn without(self, key: &str) -> Self;
 
-    /// What is expected as the value of `key`, in words; `None` if there is no such setting.
-    fn expects(key: &str) -> Option<&'static str>;
+    /// What may be given for `key`; `None` if there is no such setting.
+    fn description(key: &str) -> Option<SettingDescription>;
 
     /// A policy that lets every call through: what a pipeline has where nobody defines a kind.
     #[must_use]

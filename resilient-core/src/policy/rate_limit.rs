@@ -6,7 +6,9 @@
 //! run in order to fill the bucket. The leaky bucket is the same with nothing to save up. Windows
 //! are counted, or remembered call by call, under a lock.
 
+mod instances;
 mod settings;
+mod snapshot;
 mod state;
 
 pub use self::settings::{Algorithm, RateLimitPolicy};
@@ -14,8 +16,9 @@ use self::settings::{RateLimitSettings, burst_of};
 use self::state::{CHANGING, FULL, LONGEST_WAIT, Pace, State, Window};
 use crate::deadline::current_deadline;
 use crate::error::Rejected;
-use crate::event::emit_rejected;
-use crate::policy::{LivePolicy, LiveSnapshot, Policy, Show};
+use crate::event::emit_rejected_keyed;
+use crate::keyed::Role;
+use crate::policy::{LivePolicy, LiveSnapshot, Policy};
 use crate::setting::Rate;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering, Padded, Tally};
 use crate::time::{CAN_PAUSE, Nanos, Timer, nanos, now, sleep_until, start};
@@ -61,6 +64,7 @@ pub struct RateLimiter {
     waited: AtomicU64,
     abandoned: AtomicU64,
     configured: Mutex<Configured>,
+    role: Role<Self>,
 }
 
 /// What every call reads, and the one word that it writes.
@@ -237,6 +241,44 @@ impl RateLimiter {
         }
     }
 
+    /// Takes a token if there is one now, for a call that cannot wait itself: `max_wait` is for those
+    /// who can.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected::RateLimited`], with the time until there is a token, if there is none. A refusal
+    /// takes no token.
+    ///
+    /// ```
+    /// use resilient_core::{LivePolicy, Rate, RateLimitPolicy, RateLimiter};
+    /// use std::time::Duration;
+    ///
+    /// let hour = Duration::from_secs(3600);
+    /// let one_an_hour = RateLimitPolicy::new().rate(Rate::new(1, hour)).max_wait(hour);
+    /// let limiter = RateLimiter::new("report", &one_an_hour);
+    ///
+    /// assert!(limiter.try_admit().is_ok());
+    /// let refused = limiter.try_admit().unwrap_err();
+    /// assert!(refused.retry_after().unwrap() > Duration::from_secs(3590), "it does not wait");
+    /// ```
+    #[inline]
+    pub fn try_admit(&self) -> Result<(), Rejected> {
+        if self.take() {
+            return Ok(());
+        }
+        self.try_admit_weighing(1)
+    }
+
+    /// The same for a call that counts as `cost` calls.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected::TooCostly`] if there are never as many tokens, [`Rejected::RateLimited`] if there
+    /// are not now. What costs 0 takes nothing, and is admitted always.
+    pub fn try_admit_weighing(&self, cost: u32) -> Result<(), Rejected> {
+        self.turn(cost, false).map(drop)
+    }
+
     #[inline]
     fn state(&self) -> State {
         State(self.hot.0.state.load(Ordering::Acquire))
@@ -300,8 +342,20 @@ impl RateLimiter {
             && current_deadline().is_none_or(|deadline| at < deadline)
     }
 
-    /// For a call that found no token: tokens after all, a turn, or neither.
-    fn reserve(&self, cost: u32) -> Turn {
+    /// The turn of a call that may have to wait, if it is not now: only one that `waits` gets it.
+    #[cold]
+    #[inline(never)]
+    fn turn(&self, cost: u32, waits: bool) -> Result<Option<Reservation>, Rejected> {
+        Err(self.refuse(match self.reserve(cost, waits) {
+            Turn::Now => return Ok(None),
+            Turn::At(reservation) => return Ok(Some(reservation)),
+            Turn::Refused { wait } => Rejected::rate_limited(self.name, Duration::from_nanos(wait)),
+            Turn::TooCostly { most } => Rejected::too_costly(self.name, cost, most),
+        }))
+    }
+
+    /// For a call that found no token: tokens after all, a turn if it `waits`, or neither.
+    fn reserve(&self, cost: u32, waits: bool) -> Turn {
         if self.is_unlimited() {
             return Turn::Now;
         }
@@ -314,7 +368,7 @@ impl RateLimiter {
             let state = self.state();
             let pace = self.pace();
             if pace.step == 0 {
-                match self.reserve_in_window(cost) {
+                match self.reserve_in_window(cost, waits) {
                     Some(turn) => return turn,
                     None => continue,
                 }
@@ -345,7 +399,7 @@ impl RateLimiter {
                 continue;
             }
             let at = now + wait;
-            if !self.may_wait(wait, at) {
+            if !(waits && self.may_wait(wait, at)) {
                 if self.state() == state {
                     return Turn::Refused { wait };
                 }
@@ -365,7 +419,7 @@ impl RateLimiter {
     }
 
     /// For a call before a window, if there is one by now.
-    fn reserve_in_window(&self, cost: u32) -> Option<Turn> {
+    fn reserve_in_window(&self, cost: u32, waits: bool) -> Option<Turn> {
         let mut configured = self.configured.lock();
         let generation = configured.generation;
         if configured.written.is_none() {
@@ -385,7 +439,7 @@ impl RateLimiter {
             self.admitted.add();
             return Some(Turn::Now);
         }
-        if !self.may_wait(wait, at) {
+        if !(waits && self.may_wait(wait, at)) {
             return Some(Turn::Refused { wait });
         }
         window.take(cost, at);
@@ -423,7 +477,7 @@ impl RateLimiter {
     #[inline(never)]
     fn refuse(&self, rejected: Rejected) -> Rejected {
         self.rejected.fetch_add(1, Ordering::Relaxed);
-        emit_rejected(RateLimitPolicy::KIND, rejected);
+        emit_rejected_keyed(RateLimitPolicy::KIND, self.role.key(), rejected);
         rejected
     }
 
@@ -473,6 +527,7 @@ impl RateLimiter {
             rejected: self.rejected.load(Ordering::Relaxed),
             waited: self.waited.load(Ordering::Relaxed),
             abandoned: self.abandoned.load(Ordering::Relaxed),
+            keys: None,
         }
     }
 }
@@ -505,6 +560,37 @@ impl LivePolicy for RateLimiter {
 
     /// A rate limit of which nothing is taken.
     fn new(name: &'static str, policy: &RateLimitPolicy) -> Self {
+        let max = RateLimitSettings::of(policy).max_keys;
+        Self::new_as(name, policy, Role::base(policy, max))
+    }
+
+    /// Takes over other settings: a full bucket stays full, an empty one empty, and one in between
+    /// keeps its share. A window keeps the calls it has seen. From one algorithm to another the
+    /// share that is taken stays taken. Calls that wait keep the turns they were promised, and who
+    /// comes later comes behind them.
+    fn reconfigure(&self, policy: &RateLimitPolicy) {
+        self.take_over(policy);
+        if let Some(keys) = self.role.keys() {
+            keys.configure(policy, RateLimitSettings::of(policy).max_keys);
+        }
+    }
+
+    fn snapshot(&self) -> LiveSnapshot {
+        LiveSnapshot::RateLimiter(self.look_with_keys())
+    }
+}
+
+impl fmt::Debug for RateLimiter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimiter")
+            .field("name", &self.name)
+            .field("now", &self.look())
+            .finish_non_exhaustive()
+    }
+}
+
+impl RateLimiter {
+    fn new_as(name: &'static str, policy: &RateLimitPolicy, role: Role<Self>) -> Self {
         start();
         let (written, max_wait) = read(policy);
         let means = written.map(|written| Means::of(written, now()));
@@ -527,7 +613,10 @@ impl LivePolicy for RateLimiter {
                 spaced: AtomicBool::new(pace.spaced),
                 max_wait: AtomicU64::new(max_wait),
             }),
-            admitted: Tally::default(),
+            admitted: match role {
+                Role::Base(_) => Tally::default(),
+                Role::Instance(_) => Tally::lone(),
+            },
             name,
             rejected: AtomicU64::new(0),
             waiting: AtomicU64::new(0),
@@ -539,14 +628,11 @@ impl LivePolicy for RateLimiter {
                 furthest: max_wait,
                 generation: 0,
             }),
+            role,
         }
     }
 
-    /// Takes over other settings: a full bucket stays full, an empty one empty, and one in between
-    /// keeps its share. A window keeps the calls it has seen. From one algorithm to another the
-    /// share that is taken stays taken. Calls that wait keep the turns they were promised, and who
-    /// comes later comes behind them.
-    fn reconfigure(&self, policy: &RateLimitPolicy) {
+    fn take_over(&self, policy: &RateLimitPolicy) {
         let (written, max_wait) = read(policy);
         let hot = &self.hot.0;
         let mut configured = self.configured.lock();
@@ -612,19 +698,6 @@ impl LivePolicy for RateLimiter {
         hot.spaced.store(pace.spaced, Ordering::Release);
         hot.state.store(next.0, Ordering::Release);
     }
-
-    fn snapshot(&self) -> LiveSnapshot {
-        LiveSnapshot::RateLimiter(self.look())
-    }
-}
-
-impl fmt::Debug for RateLimiter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RateLimiter")
-            .field("name", &self.name)
-            .field("now", &self.look())
-            .finish_non_exhaustive()
-    }
 }
 
 /// A call on its way through a rate limit; see [`RateLimiter::admit`].
@@ -654,18 +727,10 @@ impl RateLimitAdmission<'_> {
     fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Rejected>> {
         let limiter = self.limiter;
         if self.waiting.is_none() {
-            let reservation = match limiter.reserve(self.cost) {
-                Turn::Now => return Poll::Ready(Ok(())),
-                Turn::Refused { wait } => {
-                    let wait = Duration::from_nanos(wait);
-                    let rejected = Rejected::rate_limited(limiter.name, wait);
-                    return Poll::Ready(Err(limiter.refuse(rejected)));
-                }
-                Turn::TooCostly { most } => {
-                    let rejected = Rejected::too_costly(limiter.name, self.cost, most);
-                    return Poll::Ready(Err(limiter.refuse(rejected)));
-                }
-                Turn::At(reservation) => reservation,
+            let reservation = match limiter.turn(self.cost, true) {
+                Ok(None) => return Poll::Ready(Ok(())),
+                Ok(Some(reservation)) => reservation,
+                Err(rejected) => return Poll::Ready(Err(rejected)),
             };
             let timer = Box::pin(sleep_until(reservation.at));
             limiter.waited.fetch_add(1, Ordering::Relaxed);
@@ -720,60 +785,7 @@ impl fmt::Debug for RateLimitAdmission<'_> {
 
 // ---- Snapshot
 
-/// What can be seen of a rate limit.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[non_exhaustive]
-pub struct RateLimiterSnapshot {
-    /// How many calls may begin in how much time; `None` if all are let through, uncounted.
-    pub rate: Option<Rate>,
-    /// How many calls may begin at once; `None` if all are let through.
-    pub burst: Option<u32>,
-    /// How the limit reckons; `None` if all are let through.
-    pub algorithm: Option<Algorithm>,
-    /// How many calls would be admitted now; `None` if all are let through.
-    pub available: Option<u32>,
-    /// How many calls wait for their turn now.
-    pub waiting: u64,
-    /// Calls that were admitted, at once or after waiting.
-    pub admitted: u64,
-    /// Calls that were refused. None of them waited.
-    pub rejected: u64,
-    /// Calls that had to wait, whatever became of them.
-    pub waited: u64,
-    /// Calls that were dropped while they waited.
-    pub abandoned: u64,
-}
-
-impl Show for RateLimiterSnapshot {
-    fn state(&self) -> String {
-        match (self.available, self.burst) {
-            (Some(available), Some(burst)) => format!("{available} of {burst}"),
-            _ => "unlimited".to_owned(),
-        }
-    }
-
-    fn note(&self) -> String {
-        let rate = match (self.rate, self.algorithm) {
-            (Some(rate), None | Some(Algorithm::TokenBucket)) => rate.to_string(),
-            (Some(rate), Some(algorithm)) => format!("{rate} by {algorithm}"),
-            (None, _) => String::new(),
-        };
-        match self.waiting {
-            0 => rate,
-            waiting => format!("{rate}, {waiting} waiting"),
-        }
-    }
-
-    fn counts(&self) -> Vec<(&'static str, Option<u64>)> {
-        vec![
-            ("admitted", Some(self.admitted)),
-            ("rejected", Some(self.rejected)),
-            ("waited", Some(self.waited)),
-            ("abandoned", Some(self.abandoned)),
-        ]
-    }
-}
+pub use self::snapshot::RateLimiterSnapshot;
 
 // ---- Tests
 

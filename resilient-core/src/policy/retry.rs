@@ -272,6 +272,8 @@ fn wait_after(
         Rejected::BulkheadFull(_) | Rejected::TimedOut(_) => return Ok(delay),
         Rejected::CircuitOpen(_) => delay,
         Rejected::RateLimited(_) => cap,
+        #[cfg(feature = "testing")]
+        Rejected::Injected(_) => return Ok(delay),
     };
     let drift = if retry_after == 0 { 0 } else { drift };
     wait_at_least(retry_after, 0, longest).map(|wait| delay.max(wait.saturating_add(drift)))
@@ -571,7 +573,7 @@ impl RetryCall<'_> {
     }
 }
 
-/// The wait before the next attempt: `delay.await`.
+/// The wait before the next attempt: `delay.await`, or `delay.sleep()` where nothing can be awaited.
 ///
 /// It is three words, and becomes a future, which holds a timer, only where it is awaited: so a
 /// function's own future has room for one timer, not for each way that the delay takes.
@@ -615,6 +617,38 @@ impl Delay {
             Wait::Over
         };
         Self { wait, place }
+    }
+}
+
+impl Delay {
+    /// Lets the thread sleep for the delay, in a call that is no future.
+    ///
+    /// Nothing else runs on the thread meanwhile, which is why a thread of an async runtime is the
+    /// wrong place for it. Paused time does not pass by sleeping.
+    ///
+    /// ```
+    /// use resilient_core::{Backoff, LivePolicy, Retry, RetryPolicy, Verdict};
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let milli = Duration::from_millis(1);
+    /// let policy = RetryPolicy::new().attempts(2).backoff(Backoff::fixed(milli));
+    /// let retry = Retry::new("price", &policy.jitter(resilient_core::Jitter::none()));
+    ///
+    /// let begin = Instant::now();
+    /// let mut call = retry.begin();
+    /// call.decide(Verdict::Failure).expect("there is a second attempt").sleep();
+    /// assert!(begin.elapsed() >= milli);
+    /// assert!(call.decide(Verdict::Failure).is_none(), "there is no third");
+    /// ```
+    pub fn sleep(self) {
+        match self.wait {
+            Wait::Over => {}
+            Wait::Yield => std::thread::yield_now(),
+            Wait::Until(at) => time::block_until(at),
+        }
+        if let Some(place) = self.place {
+            place.begin(time::now());
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::*;
 use crate::table::Attribute;
+use proc_macro2::{Group, TokenTree};
 use quote::ToTokens;
 use std::path::Path;
 
@@ -13,8 +14,28 @@ fn expanded(source: &str) -> String {
     while let Some((name, arguments, item)) = first_attribute(&tokens) {
         tokens = attribute(&name, arguments, item);
     }
+    let tokens = as_calls(tokens);
     let file = syn::parse2(tokens.clone()).unwrap_or_else(|error| panic!("{error}: {tokens}"));
     prettyplease::unparse(&file)
+}
+
+/// With `run_body!(…)` as the call of a function: the printer breaks no lines in macros.
+fn as_calls(tokens: TokenStream) -> TokenStream {
+    let mut after_name = false;
+    let calls = tokens.into_iter().filter_map(|token| {
+        let is_bang = matches!(&token, TokenTree::Punct(punct) if punct.as_char() == '!');
+        if is_bang && after_name {
+            return None;
+        }
+        after_name = matches!(&token, TokenTree::Ident(name) if name == "run_body");
+        Some(match token {
+            TokenTree::Group(group) => {
+                Group::new(group.delimiter(), as_calls(group.stream())).into()
+            }
+            other => other,
+        })
+    });
+    calls.collect()
 }
 
 fn first_attribute(item: &TokenStream) -> Option<(String, TokenStream, TokenStream)> {
@@ -105,6 +126,21 @@ async fn store(batch: Vec<Row>) -> Result<(), Error> {
 }
 
 #[test]
+fn a_key_is_asked_for_its_instance_before_each_entry() {
+    compare(
+        "keyed",
+        r#"
+#[circuit_breaker("partner", key = partner.id, max_keys = 500)]
+#[rate_limit(100/s, key = (partner.id, region.name()))]
+#[bulkhead(20, key = partner, cost = 2)]
+async fn send(partner: &Partner, region: Region) -> Result<(), Error> {
+    post(partner, region).await
+}
+"#,
+    );
+}
+
+#[test]
 fn what_is_lent_mutably_is_a_parameter_of_the_body() {
     compare(
         "lent_mutably",
@@ -143,5 +179,89 @@ async fn stock() -> u32 {
     count().await
 }
 ",
+    );
+}
+
+#[test]
+fn the_last_good_answer_is_found_by_a_key_of_before_the_body() {
+    compare(
+        "last_good",
+        r#"
+#[fallback(list_price)]
+#[fallback("prices", stale = 10m, key = (tenant, sku), mark = Price::mark_old)]
+#[timeout(1s)]
+async fn price(tenant: Tenant, sku: Sku) -> Result<Price, PriceError> {
+    ask(tenant, sku).await
+}
+"#,
+    );
+}
+
+#[test]
+fn a_method_of_async_trait_is_seen_as_it_was_before() {
+    compare(
+        "async_trait",
+        r"
+#[retry(3)]
+fn price<'life0, 'async_trait>(
+    &'life0 self,
+    sku: Sku,
+    count: u32,
+    __arg3: (u32, u32),
+) -> ::core::pin::Pin<Box<
+    dyn ::core::future::Future<Output = Result<Price, PriceError>> + ::core::marker::Send + 'async_trait,
+>>
+where
+    'life0: 'async_trait,
+    Self: 'async_trait,
+{
+    Box::pin(async move {
+        if let ::core::option::Option::Some(__ret) = ::core::option::Option::None::<Result<Price, PriceError>> {
+            #[allow(unreachable_code)]
+            return __ret;
+        }
+        let __self = self;
+        let sku = sku;
+        let mut count = count;
+        let (first, second) = { let __arg3 = __arg3; __arg3 };
+        let __ret: Result<Price, PriceError> = {
+            count += first + second;
+            __self.ask(&sku, count).await
+        };
+        #[allow(unreachable_code)]
+        __ret
+    })
+}
+",
+    );
+}
+
+#[test]
+fn a_body_that_prepares_its_future_runs_as_a_whole() {
+    compare(
+        "boxed_future",
+        r"
+#[retry(3)]
+fn fetch<'a>(&'a self, mut path: String) -> BoxFuture<'a, Result<Page, Error>> {
+    path.push('/');
+    Box::pin(async move { self.ask(path).await })
+}
+",
+    );
+}
+
+#[test]
+fn a_plain_function_waits_for_nobody_and_sleeps_between_attempts() {
+    compare(
+        "plain",
+        r#"
+#[fallback(last_known)]
+#[circuit_breaker("disk")]
+#[retry(3, backoff = fixed(10ms))]
+#[bulkhead(4)]
+fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
+    open(path)?.take(limit).read()
+}
+"#,
     );
 }

@@ -910,3 +910,36 @@ fn a_place_changes_hands_between_threads_without_a_lost_wake_up() {
     assert_eq!(bulkhead.look().admitted, 8_000);
     assert_eq!(bulkhead.look().inside, 0);
 }
+
+#[test]
+fn a_call_that_cannot_wait_is_refused_at_once_and_overtakes_nobody() {
+    let bulkhead = bulkhead(policy(2, 5));
+    let heavy = bulkhead.try_admit_weighing(&FRAME, 2).expect("both places");
+    let refused = bulkhead.try_admit(&FRAME).expect_err("it is full");
+    assert_eq!(
+        refused,
+        Rejected::bulkhead_full("test"),
+        "although there is a queue"
+    );
+    let refused = bulkhead.try_admit_weighing(&FRAME, 3).expect_err("never");
+    assert_eq!(refused, Rejected::too_costly("test", 3, 2));
+    assert!(
+        bulkhead.try_admit_weighing(&FRAME, 0).is_ok(),
+        "it takes nothing"
+    );
+    drop(heavy);
+
+    let place = enter(&bulkhead);
+    let mut heavy = bulkhead.admit_weighing(&FRAME, 2);
+    assert!(poll(&mut heavy).is_pending());
+    assert!(
+        bulkhead.try_admit(&FRAME).is_err(),
+        "the free place is for who waits"
+    );
+    drop(place);
+    assert!(poll(&mut heavy).is_ready());
+    drop(heavy);
+
+    let unlimited = Bulkhead::new("test", &BulkheadPolicy::new());
+    assert!(unlimited.try_admit_weighing(&FRAME, 7).is_ok());
+}

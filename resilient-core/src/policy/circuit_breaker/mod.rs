@@ -10,18 +10,21 @@ mod snapshot;
 mod state;
 
 use crate::error::Rejected;
-use crate::event::{What, emit, emit_rejected};
+use crate::event::{What, emit_keyed, emit_rejected_keyed};
 use crate::frame::Frame;
+use crate::key::{Key, StoredKey};
+use crate::keyed::{Instance, Keyed, Role};
 use crate::outcome::Outcome;
 use crate::policy::{LivePolicy, LiveSnapshot, Policy};
-use crate::setting::Override;
-use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Padded, SLOTS, bump, slot};
+use crate::setting::{Kind, Override};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, Padded, Slots, bump};
 use crate::time::{NEVER, Nanos, now};
 use crate::window::Window;
-use phase::{Phase, Transition};
+use phase::{Admission, Phase, Transition};
 use rules::Rules;
-use state::{ASIDE, Admission, State};
+use state::{ASIDE, State};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 // ---- Policy
@@ -131,7 +134,8 @@ const fn tick_of(word: u64, tick: u64) -> u64 {
 #[derive(Debug)]
 pub struct CircuitBreaker {
     head: Padded<Head>,
-    slots: [Padded<Slot>; SLOTS],
+    slots: Slots<Slot>,
+    role: Role<Self>,
     locked: Mutex<Locked>,
 }
 
@@ -143,6 +147,8 @@ struct Head {
     until: AtomicU64,
     slow_call: AtomicU64,
     count_rejections: AtomicBool,
+    /// Whether somebody steers it, or its settings switch it off, so that it decides about all keys.
+    steered: AtomicBool,
     name: &'static str,
 }
 
@@ -160,7 +166,7 @@ struct Locked {
     state: State,
     enabled: bool,
     /// How many successes of each shard the state knows already.
-    seen: [u64; SLOTS],
+    seen: Box<[u64]>,
     /// True while all shards are parked.
     parked: bool,
     reports: VecDeque<Transition>,
@@ -240,15 +246,15 @@ impl CircuitBreaker {
     }
 
     fn refuse(&self, refused: Admission) -> Rejected {
-        let slot = slot();
-        bump(&self.slots[slot].0.rejected, slot);
+        let (slot, writer) = self.slots.own();
+        bump(&slot.rejected, writer);
         let rejected = match refused {
             Admission::Open(wait) => {
                 Rejected::circuit_open(self.name(), Duration::from_nanos(wait))
             }
             _ => Rejected::forced_open(self.name()),
         };
-        emit_rejected(CircuitBreakerPolicy::KIND, rejected);
+        emit_rejected_keyed(CircuitBreakerPolicy::KIND, self.role.key(), rejected);
         rejected
     }
 
@@ -258,8 +264,8 @@ impl CircuitBreaker {
         // Nothing but lane and shift is left if it is quiet, untimed and of this generation.
         match control ^ generation << GENERATION {
             STREAK => {
-                let slot = slot();
-                bump(&self.slots[slot].0.successes, slot);
+                let (slot, writer) = self.slots.own();
+                bump(&slot.successes, writer);
             }
             CALLS if self.count(shard(generation, 0)) => {}
             rest if rest >> GENERATION == 0
@@ -272,7 +278,7 @@ impl CircuitBreaker {
     /// Counts a success in this thread's shard, if that still counts for what `expected` says.
     #[inline]
     fn count(&self, expected: u64) -> bool {
-        let shard = &self.slots[slot()].0.shard;
+        let shard = &self.slots.own().0.shard;
         let mut word = shard.load(Ordering::Relaxed);
         while word & !COUNT == expected && word & COUNT != COUNT {
             match shard.compare_exchange_weak(word, word + 1, Ordering::Release, Ordering::Relaxed)
@@ -302,8 +308,8 @@ impl CircuitBreaker {
                     if disabled & KIND == DISABLED
                         && self.head.0.until.load(Ordering::Relaxed) == NEVER =>
                 {
-                    let slot = slot();
-                    bump(&self.slots[slot].0.successes, slot);
+                    let (slot, writer) = self.slots.own();
+                    bump(&slot.successes, writer);
                     return;
                 }
                 _ => {}
@@ -341,7 +347,8 @@ impl CircuitBreaker {
 
     fn settle_rejected(&self, generation: u64, stamp: u64, rejected: Rejected) {
         let counts = self.head.0.count_rejections.load(Ordering::Relaxed);
-        let outcome = if counts || matches!(rejected, Rejected::TimedOut(_)) {
+        let is_failure = matches!(rejected, Rejected::TimedOut(_)) || rejected.is_injected();
+        let outcome = if counts || is_failure {
             Outcome::Failure
         } else {
             Outcome::Ignored
@@ -371,9 +378,9 @@ impl CircuitBreaker {
         let Locked { state, seen, .. } = locked;
         let tick = tick(state, now);
         let fresh = shard(state.generation(), tick);
-        let own = slot();
-        for (index, (slot, seen)) in self.slots.iter().zip(seen).enumerate() {
-            let shard = &slot.0.shard;
+        let own = self.slots.own_index();
+        for (index, (slot, seen)) in self.slots.iter().zip(seen.iter_mut()).enumerate() {
+            let shard = &slot.shard;
             let mut word = shard.load(Ordering::Acquire);
             // The first success of a thread in a new tick comes to the lock, since results that
             // have left the window may make it the one that opens. Its shard moves on with it; if
@@ -399,8 +406,8 @@ impl CircuitBreaker {
         } else {
             PARKED
         };
-        for (slot, seen) in self.slots.iter().zip(&mut locked.seen) {
-            let word = slot.0.shard.swap(fresh, Ordering::AcqRel);
+        for (slot, seen) in self.slots.iter().zip(locked.seen.iter_mut()) {
+            let word = slot.shard.swap(fresh, Ordering::AcqRel);
             // What was counted since the shards were collected.
             let more = (word & COUNT) - *seen;
             // A parked shard has counted nothing, and its tick means nothing.
@@ -454,6 +461,8 @@ impl CircuitBreaker {
             Some(Window::Time(window)) => TIME | u64::from(window.shift()) << SHIFT,
         };
         let control = state.generation() << GENERATION | lane | timed | kind;
+        let steered = !locked.enabled || state.by_hand().is_some();
+        head.steered.store(steered, Ordering::Relaxed);
         if head.control.load(Ordering::Relaxed) != control {
             head.control.store(control, Ordering::Release);
         }
@@ -502,9 +511,10 @@ impl CircuitBreaker {
                 };
                 transition
             };
-            emit(
+            emit_keyed(
                 CircuitBreakerPolicy::KIND,
                 self.name(),
+                self.role.key(),
                 What::Transition {
                     from: transition.from.as_str(),
                     to: transition.to.as_str(),
@@ -604,7 +614,82 @@ impl CircuitBreaker {
     /// Statistics stay. An end of the override means nothing here.
     pub fn reset(&self, reason: impl Into<Override>) {
         let (by_hand, now) = (reason.into(), now());
+        if let Some(keys) = self.role.keys() {
+            keys.for_each(|_, instance| {
+                if !instance.is_fresh(now) {
+                    instance.reset(by_hand.clone());
+                }
+            });
+        }
         self.locked(now, |locked| locked.state.reset(by_hand, now));
+    }
+
+    /// The instance for `key`: a circuit breaker of its own, with the same settings, for one tenant or
+    /// one host. While this one is steered by hand, or switched off, it is this one itself.
+    ///
+    /// There are at most [`max_keys`](CircuitBreakerPolicy::max_keys) instances. One that nobody uses,
+    /// closed with an empty window, gives its place to another key; where there is none, further keys
+    /// share one. Nothing is allocated for a key that has an instance.
+    ///
+    /// # Panics
+    ///
+    /// Where [`Key::write`] does; nothing has happened then.
+    #[inline]
+    pub fn keyed(&self, key: &(impl Key + ?Sized)) -> Keyed<'_, Self> {
+        if self.head.0.steered.load(Ordering::Relaxed) && self.is_steered() {
+            return Keyed::base(self);
+        }
+        self.role.keyed(self, self.name(), key)
+    }
+
+    /// The instance for `key`, to be looked at or steered; `None` if there is none now.
+    pub fn with_key(&self, key: &(impl Key + ?Sized)) -> Option<Keyed<'_, Self>> {
+        self.role.with_key(self, key)
+    }
+
+    /// What can be seen of the instances, by their keys, the overflow among them.
+    pub fn key_snapshots(&self) -> Vec<(StoredKey, CircuitBreakerSnapshot)> {
+        self.role.each(Self::snapshot)
+    }
+
+    #[cold]
+    fn is_steered(&self) -> bool {
+        let now = now();
+        self.locked(now, |locked| {
+            locked.state.look(now);
+            !locked.enabled || locked.state.by_hand().is_some()
+        })
+    }
+
+    fn new_as(name: &'static str, rules: &Arc<Rules>, role: Role<Self>) -> Self {
+        let now = now();
+        let slots = match role {
+            Role::Base(_) => Slots::per_thread(),
+            Role::Instance(_) => Slots::lone(),
+        };
+        let seen = slots.iter().map(|_| 0).collect();
+        let breaker = Self {
+            head: Padded(Head {
+                control: AtomicU64::new(0),
+                until: AtomicU64::new(NEVER),
+                slow_call: AtomicU64::new(NEVER),
+                count_rejections: AtomicBool::new(false),
+                steered: AtomicBool::new(false),
+                name,
+            }),
+            slots,
+            role,
+            locked: Mutex::new(Locked {
+                state: State::new(Arc::clone(rules), now),
+                enabled: true,
+                seen,
+                parked: true,
+                reports: VecDeque::new(),
+                delivering: false,
+            }),
+        };
+        breaker.configure(rules);
+        breaker
     }
 }
 
@@ -620,44 +705,48 @@ impl LivePolicy for CircuitBreaker {
     type Policy = CircuitBreakerPolicy;
 
     fn new(name: &'static str, policy: &CircuitBreakerPolicy) -> Self {
-        let now = now();
-        let breaker = Self {
-            head: Padded(Head {
-                control: AtomicU64::new(0),
-                until: AtomicU64::new(NEVER),
-                slow_call: AtomicU64::new(NEVER),
-                count_rejections: AtomicBool::new(false),
-                name,
-            }),
-            slots: Default::default(),
-            locked: Mutex::new(Locked {
-                state: State::new(Rules::of(policy), now),
-                enabled: true,
-                seen: [0; SLOTS],
-                parked: true,
-                reports: VecDeque::new(),
-                delivering: false,
-            }),
-        };
-        breaker.reconfigure(policy);
-        breaker
+        let rules = Arc::new(Rules::of(policy));
+        let max = CircuitBreakerSettings::of(policy).max_keys;
+        Self::new_as(name, &rules, Role::base(&rules.of_an_instance(), max))
     }
 
     fn reconfigure(&self, policy: &CircuitBreakerPolicy) {
+        let rules = Arc::new(Rules::of(policy));
+        self.configure(&rules);
+        if let Some(keys) = self.role.keys() {
+            let max = CircuitBreakerSettings::of(policy).max_keys;
+            keys.configure(&rules.of_an_instance(), max);
+        }
+    }
+
+    fn snapshot(&self) -> LiveSnapshot {
+        LiveSnapshot::CircuitBreaker(self.snapshot())
+    }
+}
+
+impl Instance for CircuitBreaker {
+    type Written = Arc<Rules>;
+    type Counts = CircuitBreakerCounts;
+
+    const KIND: Kind = <CircuitBreakerPolicy as Policy>::KIND;
+
+    fn instance(name: &'static str, written: &Arc<Rules>, key: StoredKey) -> Self {
+        Self::new_as(name, written, Role::Instance(key))
+    }
+
+    fn configure(&self, rules: &Arc<Rules>) {
         let now = now();
-        let settings = CircuitBreakerSettings::of(policy);
-        let rules = Rules::of(policy);
         self.locked(now, |locked| {
             let generation = locked.state.generation();
             // The shards count for the window as it was.
             if !locked.parked {
                 self.sweep(locked, generation, false, now);
             }
-            locked.enabled = settings.enabled;
-            locked.state.reconfigure(rules, now);
+            locked.enabled = rules.enabled;
+            locked.state.reconfigure(Arc::clone(rules), now);
             let slow_call = rules.slow.map_or(NEVER, |(slow_call, _)| slow_call);
             self.head.0.slow_call.store(slow_call, Ordering::Relaxed);
-            let counts = settings.count_rejections;
+            let counts = rules.count_rejections;
             self.head
                 .0
                 .count_rejections
@@ -665,8 +754,32 @@ impl LivePolicy for CircuitBreaker {
         });
     }
 
-    fn snapshot(&self) -> LiveSnapshot {
-        LiveSnapshot::CircuitBreaker(self.snapshot())
+    fn is_fresh(&self, now: Nanos) -> bool {
+        let mut locked = self.locked.lock();
+        let before = locked.state.generation();
+        self.collect(&mut locked, now);
+        let is_fresh = locked.state.is_fresh(now) && locked.reports.is_empty();
+        self.publish(&mut locked, before, now);
+        is_fresh
+    }
+
+    fn is_refusing(&self, now: Nanos) -> bool {
+        let head = &self.head.0;
+        matches!(
+            head.control.load(Ordering::Acquire) & KIND,
+            OPEN | FORCED_OPEN
+        ) && now < head.until.load(Ordering::Relaxed)
+    }
+
+    fn count(&self, sum: &mut CircuitBreakerCounts) {
+        let locked = self.locked.lock();
+        *sum += CircuitBreakerCounts::of(locked.state.totals());
+        for (slot, seen) in self.slots.iter().zip(&locked.seen) {
+            sum.success += slot.successes.load(Ordering::Relaxed);
+            sum.rejected += slot.rejected.load(Ordering::Relaxed);
+            // What the state does not know yet.
+            sum.success += (slot.shard.load(Ordering::Acquire) & COUNT) - seen;
+        }
     }
 }
 

@@ -31,7 +31,7 @@ pub enum CircuitBreakerState {
 }
 
 impl CircuitBreakerState {
-    pub(super) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Closed,
         Self::Open,
         Self::HalfOpen,
@@ -80,6 +80,49 @@ pub(super) struct Climb {
     pub(super) credit: u32,
 }
 
+/// A call that was let through half-open, and when it forfeits its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Probe {
+    pub(super) number: u64,
+    pub(super) deadline: Nanos,
+}
+
+/// That somebody only wants to see what it would do: it goes through its phases and refuses nothing.
+#[derive(Clone, Debug)]
+pub(super) struct Watch {
+    pub(super) by_hand: Override,
+    pub(super) until: Nanos,
+    pub(super) since: Nanos,
+    pub(super) why: Cause,
+}
+
+/// What the machine answers to a call that wants in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Admission {
+    /// It may run.
+    Free,
+    /// It may run, as the probe of this number.
+    Probe(u64),
+    /// It may run although it would be refused: its result decides nothing.
+    Aside,
+    /// Not for so long.
+    Open(Nanos),
+    /// Not until somebody takes it back.
+    ForcedOpen,
+}
+
+/// Sums over the whole life of the breaker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Totals {
+    pub(super) success: u64,
+    pub(super) failure: u64,
+    pub(super) ignored: u64,
+    pub(super) abandoned: u64,
+    pub(super) late: u64,
+    pub(super) opened: u64,
+    pub(super) would_have_rejected: u64,
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Phase {
     Closed,
@@ -95,11 +138,11 @@ pub(super) enum Phase {
     },
     Ramping(Climb),
     ForcedOpen {
-        by_hand: Override,
+        by_hand: Box<Override>,
         until: Nanos,
     },
     Disabled {
-        by_hand: Override,
+        by_hand: Box<Override>,
         until: Nanos,
     },
 }

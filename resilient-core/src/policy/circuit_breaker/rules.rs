@@ -4,7 +4,8 @@ use super::settings::{CircuitBreakerPolicy, CircuitBreakerSettings};
 use crate::backoff::{exponential, proportional};
 use crate::setting::{Ramp, Share};
 use crate::time::{Nanos, nanos};
-use crate::window::{CallWindow, TimeWindow, Window};
+use crate::window::{COARSE, CallWindow, FINE, TimeWindow, Window};
+use std::sync::Arc;
 
 /// What counts as too many failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,22 +26,15 @@ pub(super) enum WindowRule {
     Time(Nanos),
 }
 
-impl WindowRule {
-    pub(super) fn window(self, with_slow: bool) -> Option<Window> {
-        match self {
-            Self::None => None,
-            Self::Calls(length) => Some(Window::Calls(CallWindow::new(length, with_slow))),
-            Self::Time(length) => Some(Window::Time(TimeWindow::new(length))),
-        }
-    }
-}
+/// How many probes have their places reserved from the beginning.
+const RESERVED_PROBES: u32 = 16;
 
 /// `open_backoff`, `open_jitter` and a throttled answer make no time longer than this.
 const LONGEST_OPEN: Nanos = 600_000_000_000;
 
 /// The settings as the machine uses them.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Rules {
+pub(crate) struct Rules {
     pub(super) failures: FailureRule,
     /// How long a slow call takes, and which share of slow calls is too much.
     pub(super) slow: Option<(Nanos, Share)>,
@@ -55,6 +49,10 @@ pub(super) struct Rules {
     pub(super) success_threshold: u32,
     pub(super) ramp: Ramp,
     pub(super) obey_retry_after: bool,
+    pub(super) count_rejections: bool,
+    pub(super) enabled: bool,
+    /// How fine a window of time slides.
+    pub(super) buckets: Nanos,
 }
 
 impl Rules {
@@ -93,7 +91,35 @@ impl Rules {
             success_threshold: settings.success_threshold,
             ramp: settings.ramp.unwrap_or(Ramp::new(&[])),
             obey_retry_after: settings.obey_retry_after,
+            count_rejections: settings.count_rejections,
+            enabled: settings.enabled,
+            buckets: FINE,
         }
+    }
+
+    /// The same for an instance, of which there may be many: its window of time takes less memory.
+    pub(super) fn of_an_instance(&self) -> Arc<Self> {
+        Arc::new(Self {
+            buckets: COARSE,
+            ..*self
+        })
+    }
+
+    /// The window with nothing in it, if there is one.
+    pub(super) fn empty_window(&self) -> Option<Window> {
+        match self.window {
+            WindowRule::None => None,
+            WindowRule::Calls(length) => {
+                let with_slow = self.slow.is_some();
+                Some(Window::Calls(CallWindow::new(length, with_slow)))
+            }
+            WindowRule::Time(length) => Some(Window::Time(TimeWindow::new(length, self.buckets))),
+        }
+    }
+
+    /// For how many probes there is room before any of them comes.
+    pub(super) fn reserved_probes(&self) -> usize {
+        RESERVED_PROBES.min(self.half_open_calls) as usize
     }
 
     fn longest_open(&self) -> Nanos {

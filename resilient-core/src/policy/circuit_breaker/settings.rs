@@ -1,6 +1,7 @@
 //! The settings of a circuit breaker, with their defaults and ranges.
 
 use super::CircuitBreaker;
+use crate::keyed::{MAX_KEYS, MOST_KEYS};
 use crate::setting::{Ramp, Share};
 use crate::table::policy;
 use std::time::Duration;
@@ -127,6 +128,11 @@ policy! {
     /// At most for 10 minutes, or for [`open_for`](Self::open_for) if that is longer. Default
     /// `false`: it is a failure like any other.
     obey_retry_after: bool = false;
+    /// How many instances there may be where call sites have a `key`, one for each value.
+    ///
+    /// From 1 to 1 000 000. Default 10 000.
+    max_keys: u32 = MAX_KEYS,
+        max_keys >= 1 && max_keys <= MOST_KEYS, "`max_keys` is from 1 to 1 000 000 keys";
 }
 
 fn default_failure_threshold(written: &CircuitBreakerPolicy) -> Option<u32> {

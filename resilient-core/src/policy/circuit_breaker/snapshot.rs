@@ -1,13 +1,15 @@
 //! What can be seen of a circuit breaker.
 
-use super::phase::Phase;
+use super::phase::{Phase, Totals};
 use super::rules::FailureRule;
 use super::state::State;
 use super::{CircuitBreaker, CircuitBreakerState};
+use crate::keyed::{Keys, KeysSnapshot, noted};
 use crate::policy::Show;
 use crate::setting::{Override, Share};
 use crate::sync::Ordering;
 use crate::time::{NEVER, Nanos, now, until};
+use std::ops::AddAssign;
 use std::time::Duration;
 
 /// What can be seen of a circuit breaker at one moment.
@@ -52,6 +54,9 @@ pub struct CircuitBreakerSnapshot {
     pub time_in: TimeInStates,
     /// Who steers it by hand, and why; `None` if nobody does.
     pub overridden: Option<CircuitBreakerOverride>,
+    /// What can be seen of its instances together, whose calls are among its counts, while everything
+    /// else here is its own; `None` if no call has come with a key.
+    pub keys: Option<KeysSnapshot>,
 }
 
 /// The newest results of a circuit breaker.
@@ -94,6 +99,35 @@ pub struct CircuitBreakerCounts {
     pub would_have_rejected: u64,
 }
 
+impl CircuitBreakerCounts {
+    /// What the machine counts.
+    pub(super) const fn of(totals: Totals) -> Self {
+        Self {
+            success: totals.success,
+            failure: totals.failure,
+            ignored: totals.ignored,
+            abandoned: totals.abandoned,
+            rejected: 0,
+            late: totals.late,
+            opened: totals.opened,
+            would_have_rejected: totals.would_have_rejected,
+        }
+    }
+}
+
+impl AddAssign for CircuitBreakerCounts {
+    fn add_assign(&mut self, more: Self) {
+        self.success += more.success;
+        self.failure += more.failure;
+        self.ignored += more.ignored;
+        self.abandoned += more.abandoned;
+        self.rejected += more.rejected;
+        self.late += more.late;
+        self.opened += more.opened;
+        self.would_have_rejected += more.would_have_rejected;
+    }
+}
+
 /// How long a circuit breaker was in each state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -134,9 +168,13 @@ impl CircuitBreaker {
             locked.state.look(now);
             CircuitBreakerSnapshot::of(&locked.state, locked.enabled, now)
         });
-        for slot in &self.slots {
-            snapshot.counts.success += slot.0.successes.load(Ordering::Relaxed);
-            snapshot.counts.rejected += slot.0.rejected.load(Ordering::Relaxed);
+        for slot in self.slots.iter() {
+            snapshot.counts.success += slot.successes.load(Ordering::Relaxed);
+            snapshot.counts.rejected += slot.rejected.load(Ordering::Relaxed);
+        }
+        if let Some((keys, counts)) = self.role.keys().and_then(Keys::snapshot) {
+            snapshot.keys = Some(keys);
+            snapshot.counts += counts;
         }
         snapshot
     }
@@ -145,7 +183,6 @@ impl CircuitBreaker {
 impl CircuitBreakerSnapshot {
     fn of(state: &State, enabled: bool, now: Nanos) -> Self {
         let rules = state.rules();
-        let totals = state.totals();
         let in_state = |state_asked| Duration::from_nanos(state.spent(state_asked, now));
         let probes_succeeded = match state.phase() {
             Phase::HalfOpen { successes } => Some(*successes),
@@ -199,16 +236,8 @@ impl CircuitBreakerSnapshot {
                     slow_call_rate: slow.and_then(rate),
                 }
             }),
-            counts: CircuitBreakerCounts {
-                success: totals.success,
-                failure: totals.failure,
-                ignored: totals.ignored,
-                abandoned: totals.abandoned,
-                rejected: 0,
-                late: totals.late,
-                opened: totals.opened,
-                would_have_rejected: totals.would_have_rejected,
-            },
+            counts: CircuitBreakerCounts::of(state.totals()),
+            keys: None,
             time_in: TimeInStates {
                 closed: in_state(CircuitBreakerState::Closed),
                 open: in_state(CircuitBreakerState::Open),
@@ -233,11 +262,12 @@ impl Show for CircuitBreakerSnapshot {
 
     fn note(&self) -> String {
         let why = self.why.clone().unwrap_or_default();
-        match (self.would_be, &self.would_be_why) {
+        let why = match (self.would_be, &self.would_be_why) {
             (Some(state), Some(reason)) => format!("{why}; it would be {state}: {reason}"),
             (Some(state), None) => format!("{why}; it would be {state}"),
             (None, _) => why,
-        }
+        };
+        noted(why, self.keys)
     }
 
     fn counts(&self) -> Vec<(&'static str, Option<u64>)> {

@@ -1,71 +1,29 @@
 //! The pure machine of a circuit breaker: instants come in as values, and nothing else happens.
 
 use super::cause::Cause;
-use super::phase::{CircuitBreakerState, Climb, Phase, Transition};
+use super::phase::{
+    Admission, CircuitBreakerState, Climb, Phase, Probe, Totals, Transition, Watch,
+};
 use super::rules::{FailureRule, Rules, WindowRule};
 use crate::outcome::Outcome;
 use crate::setting::{Override, Share};
 use crate::time::{NEVER, Nanos, nanos};
 use crate::window::{Counts, Mark, Window};
 use std::collections::VecDeque;
-
-/// A call that was let through half-open, and when it forfeits its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Probe {
-    number: u64,
-    deadline: Nanos,
-}
-
-/// That somebody only wants to see what it would do: it goes through its phases and refuses nothing.
-#[derive(Clone, Debug)]
-struct Watch {
-    by_hand: Override,
-    until: Nanos,
-    since: Nanos,
-    why: Cause,
-}
-
-/// What the machine answers to a call that wants in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Admission {
-    /// It may run.
-    Free,
-    /// It may run, as the probe of this number.
-    Probe(u64),
-    /// It may run although it would be refused: its result decides nothing.
-    Aside,
-    /// Not for so long.
-    Open(Nanos),
-    /// Not until somebody takes it back.
-    ForcedOpen,
-}
-
-/// Sums over the whole life of the breaker.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Totals {
-    pub(super) success: u64,
-    pub(super) failure: u64,
-    pub(super) ignored: u64,
-    pub(super) abandoned: u64,
-    pub(super) late: u64,
-    pub(super) opened: u64,
-    pub(super) would_have_rejected: u64,
-}
+use std::sync::Arc;
 
 /// In place of a generation: that of calls which would have been refused.
 pub(super) const ASIDE: u64 = 0;
 
-/// How many probes have their places reserved from the beginning.
-const RESERVED_PROBES: usize = 16;
-
 #[derive(Debug)]
 pub(super) struct State {
-    rules: Rules,
+    /// Shared by the instances of one policy.
+    rules: Arc<Rules>,
     /// Counts up with every transition: what was admitted in an older one decides nothing.
     generation: u64,
     phase: Phase,
     since: Nanos,
-    watch: Option<Watch>,
+    watch: Option<Box<Watch>>,
     /// How many times `open_backoff` lengthens the time it is open.
     lengthened: u32,
     /// Failures without a success between them.
@@ -74,7 +32,7 @@ pub(super) struct State {
     /// Who is inside half-open, in the order of their deadlines.
     probes: VecDeque<Probe>,
     next_probe: u64,
-    why: Option<Cause>,
+    why: Option<Box<Cause>>,
     totals: Totals,
     /// How long it was in each state before it came into the present one.
     spent: [Nanos; CircuitBreakerState::ALL.len()],
@@ -82,20 +40,21 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn new(rules: Rules, now: Nanos) -> Self {
+    pub(super) fn new(rules: impl Into<Arc<Rules>>, now: Nanos) -> Self {
+        let rules = rules.into();
         Self {
-            rules,
             generation: 1,
             phase: Phase::Closed,
             since: now,
             watch: None,
             lengthened: 0,
             streak: 0,
-            window: rules.window.window(rules.slow.is_some()),
-            probes: VecDeque::with_capacity(RESERVED_PROBES),
+            window: rules.empty_window(),
+            probes: VecDeque::with_capacity(rules.reserved_probes()),
             next_probe: 0,
             why: None,
             totals: Totals::default(),
+            rules,
             spent: [0; CircuitBreakerState::ALL.len()],
             transitions: Vec::new(),
         }
@@ -134,8 +93,8 @@ impl State {
     /// Who steers it by hand, and until when.
     pub(super) fn by_hand(&self) -> Option<(&Override, Nanos)> {
         match (&self.watch, &self.phase) {
-            (Some(Watch { by_hand, until, .. }), _)
-            | (None, Phase::ForcedOpen { by_hand, until } | Phase::Disabled { by_hand, until }) => {
+            (Some(watch), _) => Some((&watch.by_hand, watch.until)),
+            (None, Phase::ForcedOpen { by_hand, until } | Phase::Disabled { by_hand, until }) => {
                 Some((by_hand, *until))
             }
             _ => None,
@@ -153,13 +112,13 @@ impl State {
     pub(super) fn why(&self) -> Option<&Cause> {
         match &self.watch {
             Some(watch) => Some(&watch.why),
-            None => self.why.as_ref(),
+            None => self.why.as_deref(),
         }
     }
 
     /// Why it would have left closed, while somebody has it refuse nothing.
     pub(super) fn would_be_why(&self) -> Option<&Cause> {
-        self.watch.as_ref().and(self.why.as_ref())
+        self.watch.as_ref().and(self.why.as_deref())
     }
 
     /// From when to when it is open this time.
@@ -231,6 +190,28 @@ impl State {
         failures_are_quiet
             && (self.rules.slow.is_none() || enough || counts.slow == 0)
             && self.tripped().is_none()
+    }
+
+    /// Whether nobody could tell it from a new one: closed, with no results that matter, and no memory
+    /// of openings.
+    pub(super) fn is_fresh(&mut self, now: Nanos) -> bool {
+        if self.watch.is_some() || !matches!(self.phase, Phase::Closed) {
+            return false;
+        }
+        self.slide(now);
+        self.streak == 0
+            && self.counts().calls == 0
+            && self.remembers(now) == 0
+            && self.transitions.is_empty()
+    }
+
+    /// How many times the next opening is lengthened, after being closed up to now.
+    fn remembers(&self, now: Nanos) -> u32 {
+        let steps = now
+            .saturating_sub(self.since)
+            .checked_div(self.rules.open_for);
+        let steps = steps.and_then(|steps| u32::try_from(steps).ok());
+        self.lengthened.saturating_sub(steps.unwrap_or(u32::MAX))
     }
 
     fn counts(&self) -> Counts {
@@ -558,12 +539,14 @@ impl State {
     pub(super) fn force_open(&mut self, by_hand: Override, now: Nanos) {
         let until = end(&by_hand, now);
         let cause = Cause::ByHand(by_hand.clone());
+        let by_hand = Box::new(by_hand);
         self.steer(Phase::ForcedOpen { by_hand, until }, None, cause, now);
     }
 
     pub(super) fn disable(&mut self, by_hand: Override, now: Nanos) {
         let until = end(&by_hand, now);
         let cause = Cause::ByHand(by_hand.clone());
+        let by_hand = Box::new(by_hand);
         self.steer(Phase::Disabled { by_hand, until }, None, cause, now);
     }
 
@@ -588,10 +571,13 @@ impl State {
     }
 
     /// Takes over other rules; its state, its totals and the newest results of one rule stay.
-    pub(super) fn reconfigure(&mut self, rules: Rules, now: Nanos) {
+    pub(super) fn reconfigure(&mut self, rules: impl Into<Arc<Rules>>, now: Nanos) {
         use std::mem::discriminant;
+        let rules = rules.into();
         self.look(now);
-        let before = std::mem::replace(&mut self.rules, rules);
+        let before = std::mem::replace(&mut self.rules, Arc::clone(&rules));
+        let more = rules.reserved_probes().saturating_sub(self.probes.len());
+        self.probes.reserve_exact(more);
         let same_rule = discriminant(&before.failures) == discriminant(&rules.failures);
         if !same_rule {
             self.streak = 0;
@@ -607,7 +593,7 @@ impl State {
             (Some(Window::Time(window)), WindowRule::Time(length)) if same_rule => {
                 Some(Window::Time(window.resized(length, with_slow)))
             }
-            _ => rules.window.window(with_slow),
+            _ => rules.empty_window(),
         };
         match &mut self.phase {
             Phase::Open {
@@ -636,9 +622,7 @@ impl State {
         let rules = &self.rules;
         let now = now.max(self.since);
         if let Phase::Closed = self.phase {
-            let steps = (now - self.since).checked_div(rules.open_for);
-            let steps = steps.and_then(|steps| u32::try_from(steps).ok());
-            self.lengthened = self.lengthened.saturating_sub(steps.unwrap_or(u32::MAX));
+            self.lengthened = self.remembers(now);
         } else if rules.lengthened(self.lengthened + 1) > rules.lengthened(self.lengthened) {
             self.lengthened += 1;
         }
@@ -671,7 +655,7 @@ impl State {
         let from = self.kind();
         let at = at.max(self.since());
         self.spent[from as usize] += at - self.since();
-        self.watch = watch.map(|watch| Watch { since: at, ..watch });
+        self.watch = watch.map(|watch| Box::new(Watch { since: at, ..watch }));
         self.lengthened = 0;
         self.enter(phase, &cause, at);
         let to = self.kind();
@@ -691,9 +675,11 @@ impl State {
                     window.clear();
                 }
             }
-            Phase::ForcedOpen { .. } | Phase::Disabled { .. } => self.why = Some(cause.clone()),
+            Phase::ForcedOpen { .. } | Phase::Disabled { .. } => {
+                self.why = Some(Box::new(cause.clone()));
+            }
             // It stays open for what opened it in the first place, however its probes go.
-            _ if counted => self.why = Some(cause.clone()),
+            _ if counted => self.why = Some(Box::new(cause.clone())),
             _ => {}
         }
         if let Phase::Closed = self.phase {

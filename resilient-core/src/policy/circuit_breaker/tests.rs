@@ -1,6 +1,7 @@
 //! What a circuit breaker does: the pure machine, then the live one in paused time and among
 //! threads. The comparison with an oracle is in `oracle.rs`.
 
+mod fresh;
 mod live;
 mod oracle;
 mod pure;

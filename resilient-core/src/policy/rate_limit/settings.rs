@@ -2,6 +2,7 @@
 
 use super::RateLimiter;
 use crate::given::{FromGiven, Given};
+use crate::keyed::{MAX_KEYS, MOST_KEYS};
 use crate::setting::{InvalidSetting, Rate, Value};
 use crate::table::policy;
 use std::fmt;
@@ -165,4 +166,8 @@ policy! {
     algorithm: Algorithm = Algorithm::TokenBucket;
     /// How long a call may wait for its turn (default 0s: it is refused at once).
     max_wait: Duration = Duration::ZERO;
+    /// How many instances there may be where call sites have a `key`, one for each value, from 1 to
+    /// 1 000 000 (default 10 000).
+    max_keys: u32 = MAX_KEYS,
+        max_keys >= 1 && max_keys <= MOST_KEYS, "`max_keys` is from 1 to 1 000 000 keys";
 }

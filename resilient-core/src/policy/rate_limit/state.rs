@@ -280,6 +280,11 @@ impl Window {
         u32::try_from(u64::from(self.count).saturating_sub(taken)).unwrap_or(u32::MAX)
     }
 
+    /// Whether nobody could tell it from a new one: no call is in it, and none waits.
+    pub(super) fn is_untouched(&mut self, now: Nanos) -> bool {
+        self.available(now) == self.count
+    }
+
     pub(super) fn left(&mut self, now: Nanos) -> Left {
         Left {
             most: self.count.into(),

@@ -2,6 +2,7 @@ use super::settings::{MOST_BURST, MOST_REMEMBERED, MOST_SECONDS, one_at_a_time};
 use super::state::LONGEST_BUCKET;
 use super::*;
 use crate::deadline::Deadline;
+use crate::policy::Show;
 use crate::setting::Value;
 use crate::time::NEVER;
 use proptest::prelude::*;
@@ -843,4 +844,29 @@ fn settings_that_change_all_the_time_fill_no_bucket() {
             limiter.reconfigure(&large);
         }
     });
+}
+
+#[test]
+fn a_call_that_cannot_wait_is_refused_at_once_and_takes_nothing() {
+    for algorithm in [
+        Algorithm::TokenBucket,
+        Algorithm::LeakyBucket,
+        Algorithm::FixedWindow,
+        Algorithm::SlidingWindow,
+    ] {
+        let policy = RateLimitPolicy::new()
+            .rate(Rate::new(1, Duration::from_secs(3600)))
+            .algorithm(algorithm)
+            .max_wait(Duration::from_secs(7200));
+        let limiter = limiter(policy);
+        assert_eq!(limiter.try_admit(), Ok(()));
+        for _ in 0..2 {
+            let refused = limiter.try_admit().expect_err("it is empty");
+            let wait = refused.retry_after().expect("it is known");
+            assert!(wait <= Duration::from_secs(3600), "{algorithm}: {wait:?}");
+        }
+        assert_eq!(limiter.try_admit_weighing(0), Ok(()), "{algorithm}");
+        let look = limiter.look();
+        assert_eq!((look.rejected, look.waited), (2, 0), "{algorithm}");
+    }
 }

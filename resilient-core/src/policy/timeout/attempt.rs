@@ -4,7 +4,7 @@ use super::{Timed, Timeout, TimeoutPolicy};
 use crate::given::Given;
 use crate::outcome::Inside;
 use crate::policy::{LivePolicy, LiveSnapshot, Policy};
-use crate::setting::{InvalidSetting, Kind, SettingError, Value};
+use crate::setting::{InvalidSetting, Kind, SettingDescription, SettingError, Value};
 
 /// A [`TimeoutPolicy`] for each attempt of a pipeline, of the kind `attempt_timeout`.
 ///
@@ -58,8 +58,8 @@ impl Policy for AttemptTimeoutPolicy {
         Self(self.0.without(key))
     }
 
-    fn expects(key: &str) -> Option<&'static str> {
-        TimeoutPolicy::expects(key)
+    fn description(key: &str) -> Option<SettingDescription> {
+        TimeoutPolicy::description(key)
     }
 
     fn switched_off() -> Self {

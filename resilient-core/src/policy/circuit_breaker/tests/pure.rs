@@ -1,8 +1,9 @@
 //! The pure machine, rule by rule.
 
 use super::super::cause::Cause;
+use super::super::phase::Admission;
 use super::super::rules::Rules;
-use super::super::state::{ASIDE, Admission, State};
+use super::super::state::{ASIDE, State};
 use super::super::{CircuitBreakerPolicy, CircuitBreakerState, Outcome};
 use crate::setting::{Override, Ramp, Share};
 use crate::time::Nanos;

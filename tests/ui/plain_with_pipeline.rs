@@ -1,6 +1,6 @@
-use resilient::{Rejected, retry};
+use resilient::{Rejected, resilient};
 
-#[retry(3)]
+#[resilient("pricing")]
 fn price() -> Result<u32, Rejected> {
     Ok(1)
 }

@@ -1,0 +1,7 @@
+use resilient::{Rejected, retry};
+
+#[tokio::main]
+#[retry(3)]
+async fn main() -> Result<(), Rejected> {
+    Ok(())
+}
