@@ -122,6 +122,14 @@ functions! {
     held;
     #[rate_limit(1_000_000_000/s)]
     limited;
+    #[circuit_breaker("keyed", failure_rate = 50%, window = 100, key = number % 10)]
+    keyed;
+    #[circuit_breaker(
+        "keyed by many", failure_rate = 50%, window = 100, key = number % 100_000, max_keys = 200_000
+    )]
+    keyed_by_many;
+    #[rate_limit(1_000_000_000/s, key = number % 10)]
+    limited_by_key;
     #[timeout(5s)]
     #[circuit_breaker("four", failure_rate = 50%, window = 100)]
     #[retry(3)]
@@ -281,6 +289,9 @@ pub fn paths() -> Vec<Path> {
         path!("timeout, one wait", timed_pending),
         path!("bulkhead, free", held, 85),
         path!("rate limit", limited, 80),
+        path!("rate limit, 10 keys", limited_by_key),
+        path!("breaker, 10 keys", keyed),
+        path!("breaker, 100 000 keys", keyed_by_many),
         path!("stack of four", four, 280),
         path!("stack of five", five, 330),
         path!("stack of four, 10% fail", four_failing),

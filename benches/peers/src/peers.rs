@@ -463,6 +463,18 @@ pub(crate) fn governor() -> Subject {
     })
 }
 
+pub(crate) fn governor_keyed() -> Subject {
+    let limiter = kept(RateLimiter::keyed(UNREACHED));
+    Subject::new("governor, keyed", move || {
+        move |number| async move {
+            limiter
+                .check_key(&(number % 10))
+                .map_err(|_| Error::Rejected)?;
+            work(number).await
+        }
+    })
+}
+
 // ---- By hand
 
 pub(crate) fn recloser_by_hand() -> Subject {

@@ -162,7 +162,18 @@ pub(crate) fn rows() -> Vec<Row> {
                 (peers::tower_resilience_rate_limit(), None),
             ],
         ),
-        // One limit for each key stands here, against `peers::governor_keyed()`.
+        row(
+            "rate limit, 10 keys",
+            None,
+            None,
+            vec![(peers::governor_keyed(), None)],
+        ),
+        row(
+            "breaker, 100 000 keys",
+            None,
+            None,
+            vec![(ours("breaker, 10 keys"), None)],
+        ),
         row(
             "stack of four",
             Some(28.0),
