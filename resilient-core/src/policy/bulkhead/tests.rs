@@ -1,11 +1,14 @@
+use super::settings::MOST;
 use super::state::{ADMITTED_AT, WAITING_AT};
 use super::*;
+use crate::setting::Value;
 use crate::time::now;
 use proptest::prelude::*;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::task::Wake;
+use std::time::Duration;
 use tokio::time::{advance, sleep, timeout};
 
 const fn policy(limit: u32, queue: u32) -> BulkheadPolicy {
