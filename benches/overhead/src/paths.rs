@@ -291,7 +291,13 @@ pub fn paths() -> Vec<Path> {
         path!("rate limit", limited, 80),
         path!("rate limit, 10 keys", limited_by_key),
         path!("breaker, 10 keys", keyed),
-        path!("breaker, 100 000 keys", keyed_by_many),
+        path!("breaker, 100 000 keys", keyed_by_many, None, {
+            let mut context = Context::from_waker(Waker::noop());
+            for number in 0..100_000 {
+                let mut call = std::pin::pin!(keyed_by_many(number));
+                assert!(call.as_mut().poll(&mut context).is_ready());
+            }
+        }),
         path!("stack of four", four, 280),
         path!("stack of five", five, 330),
         path!("stack of four, 10% fail", four_failing),
