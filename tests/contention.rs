@@ -58,14 +58,24 @@ fn what_two_threads_do_at_once_adds_up() {
         let all = all.into_iter().map(|one| one.join().expect("no panic"));
         all.fold((0, 0), |(good, bad), (g, b)| (good + g, bad + b))
     });
-    assert_eq!((good, bad), (THREADS * CALLS * 9 / 10, THREADS * CALLS / 10));
+    assert_eq!(
+        (good, bad),
+        (THREADS * CALLS * 9 / 10, THREADS * CALLS / 10)
+    );
     // Each bad call was tried twice.
     let attempts = good + 2 * bad;
 
     let breaker = registry().circuit_breaker("contention").unwrap();
     let breaker = breaker.snapshot();
-    assert_eq!((breaker.counts.success, breaker.counts.failure), (good, bad));
-    assert_eq!(breaker.window.as_ref().map(|window| window.calls), Some(100), "the window is full");
+    assert_eq!(
+        (breaker.counts.success, breaker.counts.failure),
+        (good, bad)
+    );
+    assert_eq!(
+        breaker.window.as_ref().map(|window| window.calls),
+        Some(100),
+        "the window is full"
+    );
 
     let mut seen = 0;
     for policy in &registry().snapshot().policies {

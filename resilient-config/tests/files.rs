@@ -170,7 +170,7 @@ fn a_file_is_read_again_when_it_changes_and_a_bad_one_does_not_stop_that() {
     fs::write(&file, attempts("4")).expect("writable");
     let (told, results) = channel();
     let watch = watch(&file, move |result| {
-        told.send(result).expect("somebody listens")
+        told.send(result).expect("somebody listens");
     });
     let watch = watch.expect("it is fine");
     assert_eq!(now(), "4");

@@ -12,10 +12,13 @@ use tokio::runtime::Runtime;
 /// How long one sample takes, about.
 const SAMPLE: Duration = Duration::from_millis(1);
 
+/// Makes so many calls on a runtime.
+type Run = dyn Fn(&Runtime, u64) + Send + Sync;
+
 /// A call that is measured.
 pub struct Subject {
     name: String,
-    run: Box<dyn Fn(&Runtime, u64) + Send + Sync>,
+    run: Box<Run>,
 }
 
 impl Subject {

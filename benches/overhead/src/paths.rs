@@ -45,12 +45,20 @@ impl From<Rejected> for Error {
 pub type Answer = Result<u64, Error>;
 
 /// The work: it is ready at once.
+///
+/// # Errors
+///
+/// Never.
 #[inline]
 pub async fn work(number: u64) -> Answer {
     Ok(black_box(number))
 }
 
 /// The work, which has to wait once.
+///
+/// # Errors
+///
+/// Never.
 #[inline]
 pub async fn pends_once(number: u64) -> Answer {
     let mut has_waited = false;
@@ -67,6 +75,10 @@ pub async fn pends_once(number: u64) -> Answer {
 }
 
 /// The work, of which every tenth fails.
+///
+/// # Errors
+///
+/// [`Error::Work`] for numbers that ten divides.
 #[inline]
 pub async fn fails_every_tenth(number: u64) -> Answer {
     if number.is_multiple_of(10) {
@@ -81,16 +93,6 @@ const FAIL: u64 = u64::MAX;
 
 /// A number for which it never answers.
 const HANG: u64 = u64::MAX - 1;
-
-/// One that fails until it is tried for the third time.
-#[inline]
-async fn third_time(attempt: u32) -> Answer {
-    if attempt < 3 {
-        Err(Error::Work)
-    } else {
-        Ok(black_box(1))
-    }
-}
 
 /// Functions with the same body. It stands in each of them: what is measured is this work with
 /// attributes on it, and not a function around it.
@@ -201,7 +203,11 @@ functions! {
 
 #[retry(3, backoff = fixed(0s), attempt = cx)]
 async fn tried_three_times() -> Answer {
-    third_time(cx.number()).await
+    if cx.number() < 3 {
+        Err(Error::Work)
+    } else {
+        Ok(black_box(1))
+    }
 }
 
 /// A path, and how many instructions a call on it may take.
@@ -259,6 +265,10 @@ macro_rules! path {
 }
 
 /// All paths, in the order of the budget.
+///
+/// # Panics
+///
+/// Its subjects do, when they are run, if a breaker does not come into the state that is measured.
 #[allow(clippy::too_many_lines, reason = "a table")]
 pub fn paths() -> Vec<Path> {
     vec![

@@ -39,6 +39,7 @@ fn row(
 }
 
 /// Every row of the budget.
+#[allow(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn rows() -> Vec<Row> {
     vec![
         row("plain", None, None, vec![]),
