@@ -79,8 +79,9 @@ fn write(folder: &Path) -> std::io::Result<()> {
         format!(
             "[package]\nname = \"bench-build\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
              [workspace]\n\n[features]\n{features}\n[dependencies]\n\
-             resilient-fn = {{ path = {root:?} }}\n\
-             tracing = {{ version = \"0.1\", default-features = false, features = [\"attributes\", \"std\"] }}\n"
+             resilient-fn = {{ path = \"{}\" }}\n\
+             tracing = {{ version = \"0.1\", default-features = false, features = [\"attributes\", \"std\"] }}\n",
+            root.display()
         ),
     )?;
     fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock"))?;

@@ -5,6 +5,7 @@
 
 use crate::step::{Failed, Step};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -82,7 +83,8 @@ pub(crate) fn keep() -> Result<(), Failed> {
     let counts = count()?;
     let mut text = format!("# {}\n", compiler());
     for count in &counts {
-        text += &format!("{:8.1}  {}\n", count.for_a_call, count.path);
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{:8.1}  {}", count.for_a_call, count.path);
     }
     print!("{text}");
     fs::write(root().join(KEPT), text)
@@ -180,7 +182,7 @@ fn verdict(counts: &[Count], kept: &BTreeMap<String, f64>) -> (String, Vec<Strin
             continue;
         };
         let change = (for_a_call / before - 1.0) * 100.0;
-        table += &format!("{for_a_call:8.1}  {change:+5.1}%  {path}\n");
+        let _ = writeln!(table, "{for_a_call:8.1}  {change:+5.1}%  {path}");
         if change.abs() > WITHIN {
             wrong.push(format!(
                 "`{path}` takes {for_a_call:.1} instructions, not {before:.1}: {change:+.1}%"

@@ -54,10 +54,11 @@ impl Step {
     /// One more argument, which may hold spaces.
     pub(crate) fn argument(mut self, argument: &str) -> Self {
         self.command.arg(argument);
+        self.shown.push(' ');
         if argument.contains([' ', '\'', '"']) {
-            self.shown += &format!(" {argument:?}");
+            self.shown.push_str(&quoted(argument));
         } else {
-            self.shown += &format!(" {argument}");
+            self.shown += argument;
         }
         self
     }
@@ -112,6 +113,11 @@ impl Step {
     fn error(&self, error: &io::Error) -> Failed {
         Failed(format!("could not run `{}`: {error}", self.shown))
     }
+}
+
+/// An argument that a shell takes as one.
+fn quoted(argument: &str) -> String {
+    format!("{argument:?}")
 }
 
 /// The lines of `output`; a test may print what is not UTF-8.
