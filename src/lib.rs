@@ -53,6 +53,7 @@
 //! | [`timeout`](macro@timeout) | drops the work when its time is up |
 //! | [`bulkhead`](macro@bulkhead) | bounds how many calls are inside at a time |
 //! | [`rate_limit`](macro@rate_limit) | bounds how many calls begin in a time |
+//! | [`hedge`](macro@hedge) | starts a second attempt beside one that does not answer in time |
 //! | [`fallback`](macro@fallback) | answers instead of the error |
 //! | [`resilient`](macro@resilient) | several of them in one place, or a pipeline by its name; which order means what |
 //!
@@ -72,6 +73,8 @@
 //! # Features
 //!
 //! - `config` (off): settings from TOML files and environment variables, in `resilient::config`.
+//! - `http` (off): [`http`], a router with a page for people, JSON, a live stream, Prometheus text, and
+//!   control.
 //! - `serde` (off): snapshots, events and settings implement `serde::Serialize`.
 //! - `reqwest` (off): `reqwest::Error` is [`Classify`](macro@Classify), and `resilient::reqwest::check`
 //!   keeps the status and `Retry-After` of a response that failed.
@@ -92,6 +95,12 @@ pub mod testing {
     pub use resilient_core::testing::*;
 }
 
+#[cfg(feature = "http")]
+#[doc = include_str!("../docs/http.md")]
+pub mod http {
+    pub use resilient_http::*;
+}
+
 // The pages link to each other as files, for readers of the repository. Of two definitions of a link the
 // first one holds, so in rustdoc they link to the attributes.
 // Where that page's example can run, it does.
@@ -110,6 +119,10 @@ pub use resilient_macros::bulkhead;
 pub use resilient_macros::circuit_breaker;
 #[doc = include_str!("../docs/fallback.md")]
 pub use resilient_macros::fallback;
+/// [retry]: macro@retry#budgets
+/// [class]: macro@retry#what-an-error-says-of-itself
+#[doc = include_str!("../docs/hedge.md")]
+pub use resilient_macros::hedge;
 /// [bulkhead]: macro@bulkhead
 #[doc = include_str!("../docs/rate_limit.md")]
 pub use resilient_macros::rate_limit;
@@ -120,6 +133,7 @@ pub use resilient_macros::rate_limit;
 /// [rate_limit]: macro@rate_limit
 /// [fallback]: macro@fallback
 /// [functions]: mod@functions
+/// [hedge]: macro@hedge
 #[doc = include_str!("../docs/resilient.md")]
 pub use resilient_macros::resilient;
 /// [errors]: macro@Classify

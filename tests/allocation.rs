@@ -2,7 +2,7 @@
 
 use resilient::{
     BulkheadPolicy, Rate, RateLimitPolicy, Rejected, TimeoutPolicy, bulkhead, circuit_breaker,
-    policy, rate_limit, registry, resilient, retry, timeout,
+    hedge, policy, rate_limit, registry, resilient, retry, timeout,
 };
 use std::future::poll_fn;
 use std::hint::black_box;
@@ -126,10 +126,39 @@ fn plain(succeed: bool) -> Result<u64, Error> {
     }
 }
 
+#[hedge("allocation.hedged", 1h, max = 2, budget = 10%)]
+#[bulkhead(20)]
+async fn hedged(succeed: bool) -> Result<u64, Error> {
+    if succeed {
+        Ok(black_box(1))
+    } else {
+        Err(Error)
+    }
+}
+
 #[timeout(5s)]
 #[retry(3)]
 fn boxed(succeed: bool) -> Pin<Box<dyn Future<Output = Result<u64, Error>> + Send>> {
     Box::pin(async move { plain(succeed) })
+}
+
+#[hedge("allocation.percentile", p95)]
+async fn hedged_by_percentile() -> Result<u64, Error> {
+    Ok(black_box(1))
+}
+
+#[hedge("allocation.extra", 0s, max = 3)]
+async fn hedged_at_once(polls: &std::cell::Cell<u32>) -> Result<u64, Error> {
+    std::future::poll_fn(|_| {
+        polls.set(polls.get() + 1);
+        if polls.get() < 3 {
+            std::task::Poll::Pending
+        } else {
+            std::task::Poll::Ready(())
+        }
+    })
+    .await;
+    Ok(black_box(1))
 }
 
 /// Allocations of a thousand calls, after the first few of them.
@@ -169,6 +198,27 @@ fn a_plain_call_allocates_nothing_and_a_boxed_future_no_more_than_its_box() {
     assert_eq!(allocated, 0);
     let allocated = allocations(async |_| assert_eq!(boxed(true).await.unwrap(), 1));
     assert_eq!(allocated, 1000, "one box a call");
+}
+
+#[test]
+fn a_call_whose_first_attempt_answers_in_time_allocates_nothing_under_a_hedge() {
+    let allocated = allocations(async |number| {
+        assert_eq!(hedged(number % 10 != 0).await.is_ok(), number % 10 != 0);
+    });
+    assert_eq!(allocated, 0);
+    let allocated = allocations(async |_| assert!(hedged_by_percentile().await.is_ok()));
+    assert_eq!(allocated, 0);
+}
+
+#[test]
+fn each_extra_attempt_allocates_its_box_and_nothing_else() {
+    let polls = std::cell::Cell::new(0);
+    let allocated = allocations(async |_| {
+        polls.set(0);
+        assert!(hedged_at_once(&polls).await.is_ok());
+        assert_eq!(polls.get(), 3);
+    });
+    assert_eq!(allocated, 2 * 1000, "the third attempt answers");
 }
 
 #[test]

@@ -1,23 +1,28 @@
 //! Holds what ARCHITECTURE.md promises: who may import whom, who may name a clock or a lock, the
 //! one shape of policy files, and the places that a new policy touches.
 
+#[path = "architecture/promises.rs"]
+mod promises;
 #[path = "architecture/rules.rs"]
 mod rules;
 #[path = "architecture/source.rs"]
 mod source;
 
+use promises::{held, promises, sleeps, tests_in};
 use rules::{
     Violation, arrows, chapters, forbidden, length, on_the_map, owners, places, pure, sections,
 };
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 const CORE: &str = "resilient-core/src";
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "src",
     CORE,
     "resilient-macros/src",
     "resilient-config/src",
+    "resilient-http/src",
     "xtask/src",
     "examples",
     "benches/overhead/src",
@@ -156,7 +161,12 @@ fn every_policy_is_known_everywhere_it_must_be() {
 #[test]
 fn the_code_map_lists_every_file() {
     let map = read("ARCHITECTURE.md").expect("ARCHITECTURE.md");
-    for folder in [CORE, "resilient-macros/src", "resilient-config/src"] {
+    for folder in [
+        CORE,
+        "resilient-http/src",
+        "resilient-macros/src",
+        "resilient-config/src",
+    ] {
         let files = sources(folder);
         assert_none(files.iter().flat_map(|(path, _)| on_the_map(path, &map)));
     }
@@ -178,6 +188,40 @@ fn every_member_takes_the_lints_of_the_workspace() {
         assert!(
             manifest.contains("[lints]\nworkspace = true"),
             "{member}Cargo.toml"
+        );
+    }
+}
+
+const TESTS: [&str; 4] = [CORE, "resilient-macros/src", "tests", "xtask/src"];
+
+/// The names of all tests.
+fn tests() -> BTreeSet<String> {
+    let files = TESTS.iter().flat_map(|folder| files(folder));
+    files.flat_map(|(_, text)| tests_in(&text)).collect()
+}
+
+#[test]
+fn every_rule_has_its_tests() {
+    let text = read("docs/rules.md").expect("docs/rules.md");
+    assert_none(held("docs/rules.md", &text, &tests()));
+}
+
+#[test]
+fn every_setting_is_documented_and_does_something() {
+    let tests = tests();
+    check_core(|path, text| promises(path, text, &tests));
+}
+
+#[test]
+fn no_test_sleeps_for_long() {
+    for folder in TESTS {
+        let files = files(folder);
+        assert_none(
+            files
+                .iter()
+                // Which lets the plain functions of the user sleep.
+                .filter(|(path, _)| !(folder == CORE && path == "time.rs"))
+                .flat_map(|(path, text)| sleeps(&format!("{folder}/{path}"), text)),
         );
     }
 }

@@ -1,8 +1,8 @@
-//! How much bigger futures get: 64 bytes for a policy, 160 more for a timeout, and 96 more for a
-//! bulkhead or a rate limit in which a call may wait.
+//! How much bigger futures get: 64 bytes for a policy, 160 more for a timeout or a hedge, and 96 more
+//! for a bulkhead or a rate limit in which a call may wait.
 
 use resilient::{
-    Rejected, bulkhead, circuit_breaker, fallback, rate_limit, resilient, retry, timeout,
+    Rejected, bulkhead, circuit_breaker, fallback, hedge, rate_limit, resilient, retry, timeout,
 };
 
 const POLICY: usize = 64;
@@ -36,6 +36,11 @@ functions! {
     held;
     #[rate_limit(100/s)]
     limited;
+    #[hedge(100ms)]
+    hedged;
+    #[hedge(p95, max = 3, budget = 10%)]
+    #[circuit_breaker]
+    hedged_broken;
     #[fallback(value = 0)]
     answered;
     #[circuit_breaker]
@@ -81,6 +86,9 @@ fn a_policy_costs_few_bytes_however_big_the_body_is() {
     within("circuit breaker", added(broken), POLICY);
     within("bulkhead", added(held), POLICY + WAIT);
     within("rate limit", added(limited), POLICY + WAIT);
+    within("hedge", added(hedged), POLICY + TIMEOUT);
+    let both = 2 * POLICY + TIMEOUT;
+    within("hedge and breaker", added(hedged_broken), both);
     within("fallback", added(answered), POLICY);
     within("three", added(three), 3 * POLICY + TIMEOUT);
     within("five", added(five), 5 * POLICY + 2 * TIMEOUT + WAIT);

@@ -1,503 +1,688 @@
-//! What an error of reqwest says of itself decides about retries and breakers, over real HTTP on the
-//! loopback.
+//! Every route and every status over real HTTP, on this machine.
 
-use axum::Router;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, Response, StatusCode};
-use axum::routing::get;
-use reqwest::Client;
-use resilient::reqwest::{Error, check};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use resilient::http::{Access, Actor, Options, STREAMS, router};
 use resilient::{
-    CircuitBreakerState, Class, Classify, Diagnosis, Rejected, circuit_breaker, registry, retry,
+    BulkheadPolicy, CircuitBreakerPolicy, CircuitBreakerState, HISTORY_CAPACITY, Override,
+    RateLimitPolicy, Rejected, RetryPolicy, TimeoutPolicy, circuit_breaker, policy, registry,
+    retry, timeout,
 };
-use std::error::Error as StdError;
-use std::fmt::Write as _;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use serde_json::{Value, json};
+use std::error::Error;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
+use tokio::net::TcpListener;
+use tokio::sync::Mutex;
 
-// Servers.
+type Found<T> = Result<T, Box<dyn Error>>;
 
-type Hits = Arc<AtomicU32>;
+/// Tests that switch everything off or fill the history, and those that would notice it.
+static ALONE: Mutex<()> = Mutex::const_new(());
 
-/// `/status/404` answers 404; `/status/503/7` asks for seven seconds beside it.
-async fn status_server() -> (SocketAddr, Hits) {
-    async fn answer(State(hits): State<Hits>, Path(status): Path<u16>) -> StatusCode {
-        hits.fetch_add(1, Ordering::Relaxed);
-        StatusCode::from_u16(status).expect("a status")
+#[timeout("http.search", 8s)]
+#[circuit_breaker("http.search", failure_rate = 50%, window = 20)]
+#[retry("http.search", 3)]
+async fn search() -> Result<u32, Rejected> {
+    Ok(1)
+}
+
+/// A router at an address of its own, and who asks it.
+struct Asked {
+    address: String,
+    http: Client,
+}
+
+impl Asked {
+    async fn of(app: axum::Router, path: &str) -> Found<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = format!("http://{}{path}", listener.local_addr()?);
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let http = Client::builder().no_proxy().build()?;
+        Ok(Self { address, http })
     }
 
-    async fn asking(
-        State(hits): State<Hits>,
-        Path((status, wait)): Path<(u16, String)>,
-    ) -> (StatusCode, HeaderMap) {
-        let mut headers = HeaderMap::new();
-        headers.insert("retry-after", wait.parse().expect("a value"));
-        (answer(State(hits), Path(status)).await, headers)
+    async fn with(options: Options) -> Found<Self> {
+        Self::of(axum::Router::new().nest("/ops", router(options)), "/ops").await
     }
 
-    let hits = Hits::default();
-    let router = Router::new()
-        .route("/status/{status}", get(answer))
-        .route("/status/{status}/{wait}", get(asking))
-        .with_state(Arc::clone(&hits));
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("its address");
-    tokio::spawn(async { axum::serve(listener, router).await });
-    (address, hits)
-}
-
-/// Speaks what `serve` speaks, to one connection after the other.
-async fn raw_server<S>(serve: impl Fn(TcpStream) -> S + Send + 'static) -> (SocketAddr, Hits)
-where
-    S: Future<Output = ()> + Send,
-{
-    let hits = Hits::default();
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let address = listener.local_addr().expect("its address");
-    let counted = Arc::clone(&hits);
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            counted.fetch_add(1, Ordering::Relaxed);
-            serve(stream).await;
-        }
-    });
-    (address, hits)
-}
-
-/// Answers with these bytes, and closes the connection.
-async fn answering(bytes: &'static str) -> (SocketAddr, Hits) {
-    raw_server(move |mut stream| async move {
-        let mut head = [0; 4096];
-        let read = stream.read(&mut head).await.expect("a head");
-        assert!(head[..read].ends_with(b"\r\n\r\n"));
-        stream.write_all(bytes.as_bytes()).await.expect("written");
-    })
-    .await
-}
-
-/// A client that opens a connection for each call, so that no timer of its pool runs.
-fn client() -> Client {
-    let builder = Client::builder().pool_max_idle_per_host(0).no_proxy();
-    builder.build().expect("a client")
-}
-
-// The functions that are called.
-
-#[retry(3, backoff = fixed(0s))]
-async fn fetch(client: &Client, url: &str) -> Result<String, Error> {
-    Ok(check(client.get(url).send().await?)?.text().await?)
-}
-
-#[retry(3, backoff = fixed(0s))]
-async fn fetch_number(client: &Client, url: &str) -> Result<u32, Error> {
-    Ok(check(client.get(url).send().await?)?.json().await?)
-}
-
-#[retry(3, backoff = fixed(10s), jitter = none)]
-async fn fetch_patiently(client: &Client, url: &str) -> Result<String, Error> {
-    Ok(check(client.get(url).send().await?)?.text().await?)
-}
-
-#[retry(3, backoff = fixed(0s))]
-async fn fetch_plainly(client: &Client, url: &str) -> Result<String, reqwest::Error> {
-    client
-        .get(url)
-        .send()
-        .await?
-        .error_for_status()?
-        .text()
-        .await
-}
-
-// Statuses.
-
-#[tokio::test]
-async fn a_status_is_asked_for_as_often_as_it_deserves() {
-    let (address, hits) = status_server().await;
-    let client = client();
-    for (path, attempts) in [
-        ("408", 3),
-        ("421", 3),
-        ("425", 3),
-        ("429", 3),
-        ("500", 3),
-        ("502", 3),
-        ("503", 3),
-        ("504", 3),
-        ("507", 3),
-        ("400", 1),
-        ("401", 1),
-        ("403", 1),
-        ("404", 1),
-        ("409", 1),
-        ("410", 1),
-        ("413", 1),
-        ("422", 1),
-        ("423", 1),
-        ("501", 1),
-        ("505", 1),
-        ("503/0", 3),
-        ("503/1", 1), // longer than the backoff ever waits
-        ("429/1", 1),
-        ("429/soon", 3),
-        ("413/0", 3),
-        ("404/0", 1),
-    ] {
-        hits.store(0, Ordering::Relaxed);
-        let url = format!("http://{address}/status/{path}");
-        let error = fetch(&client, &url).await.expect_err(path);
-        assert_eq!(hits.load(Ordering::Relaxed), attempts, "{path}");
-        let status = error.status().map(|status| status.as_u16());
-        assert_eq!(status, path[..3].parse().ok(), "{path}");
-        assert_eq!(error.url().map(ToString::to_string), Some(url.clone()));
-
-        let asked = path.get(4..);
-        let asked = asked.and_then(|text| text.parse().ok());
-        assert_eq!(
-            error.retry_after(),
-            asked.map(Duration::from_secs),
-            "{path}"
-        );
-
-        hits.store(0, Ordering::Relaxed);
-        let error = fetch_plainly(&client, &url).await.expect_err(path);
-        assert!(error.is_status());
-        let forgotten = match path {
-            "503/1" | "429/1" => 3,
-            "413/0" => 1,
-            _ => attempts,
-        };
-        assert_eq!(hits.load(Ordering::Relaxed), forgotten, "plainly: {path}");
+    /// Whoever says who he is may do everything; "reader" only reads.
+    async fn by_name() -> Found<Self> {
+        Self::with(Options::new().title("shop").authorise(by_name)).await
     }
+
+    fn request(&self, method: Method, path: &str, user: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.address));
+        request.header("x-user", user)
+    }
+
+    async fn get(&self, path: &str) -> Found<Response> {
+        Ok(self.request(Method::GET, path, "ana").send().await?)
+    }
+
+    async fn json(&self, path: &str) -> Found<Value> {
+        let answer = self.get(path).await?;
+        assert_eq!(answer.status(), 200, "{path}");
+        assert_eq!(answer.headers()["content-type"], "application/json");
+        Ok(answer.json().await?)
+    }
+
+    /// What a POST comes to: its status, and its body.
+    async fn post(&self, path: &str, body: &Value) -> Found<(u16, Value)> {
+        answered(self.request(Method::POST, path, "ana").json(body)).await
+    }
+
+    async fn patch(&self, path: &str, version: &str, body: &Value) -> Found<(u16, Value)> {
+        let request = self.request(Method::PATCH, path, "ana");
+        answered(request.header("if-match", version).json(body)).await
+    }
+}
+
+fn by_name(request: &axum::http::request::Parts, access: Access) -> Option<Actor> {
+    let user = request.headers.get("x-user")?.to_str().ok()?;
+    let may = user == "ana" || user == "reader" && access == Access::Read;
+    may.then(|| Actor::new(user))
+}
+
+async fn answered(request: RequestBuilder) -> Found<(u16, Value)> {
+    let answer = request.send().await?;
+    let status = answer.status().as_u16();
+    assert_eq!(answer.headers()["cache-control"], "no-store");
+    Ok((status, answer.json().await?))
+}
+
+fn breaker(name: &'static str) -> &'static resilient::CircuitBreaker {
+    let policy = policy(name).circuit_breaker(CircuitBreakerPolicy::new().failure_threshold(5));
+    policy.register().expect("each test has its own names");
+    registry().circuit_breaker(name).expect("just registered")
+}
+
+fn named(kind: &str, name: &str) -> String {
+    format!("/policy?kind={kind}&name={name}")
 }
 
 #[tokio::test]
-async fn what_is_no_failure_is_passed_on() {
-    let (address, hits) = status_server().await;
-    for status in [200, 204, 304] {
-        let url = format!("http://{address}/status/{status}");
-        assert_eq!(fetch(&client(), &url).await.expect("no failure"), "");
-    }
-    assert_eq!(hits.load(Ordering::Relaxed), 3);
-    let moved = Response::builder()
-        .status(302)
-        .body("")
-        .expect("a response");
-    let response = check(moved.into()).expect("no failure");
-    assert_eq!(response.status(), 302);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_retry_waits_for_as_long_as_the_header_asks_for() {
-    for (answer, took) in [
-        ("HTTP/1.1 503 Busy\r\nretry-after: 7\r\n\r\n", 20),
-        ("HTTP/1.1 429 Busy\r\nretry-after: 10\r\n\r\n", 20),
-        ("HTTP/1.1 429 Busy\r\n\r\n", 20),
+async fn without_an_authoriser_everybody_reads_and_nobody_steers() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let breaker = breaker("http.plain");
+    let asked = Asked::with(Options::new()).await?;
+    for path in [
+        "",
+        "/overview",
+        "/snapshot",
+        "/graph",
+        "/findings",
+        "/events",
+        "/metrics",
     ] {
-        let (address, hits) = answering(answer).await;
-        let began = Instant::now();
-        let url = format!("http://{address}/");
-        fetch_patiently(&client(), &url).await.expect_err(answer);
-        assert_eq!(hits.load(Ordering::Relaxed), 3, "{answer}");
-        assert_eq!(began.elapsed().as_secs(), took, "{answer}");
+        assert_eq!(asked.get(path).await?.status(), 200, "{path}");
     }
-    let (address, hits) = answering("HTTP/1.1 503 Busy\r\nretry-after: 11\r\n\r\n").await;
-    let began = Instant::now();
-    let url = format!("http://{address}/");
-    let error = fetch_patiently(&client(), &url).await.expect_err("busy");
-    assert_eq!(error.retry_after(), Some(Duration::from_secs(11)));
+    let overview = asked.json("/overview").await?;
     assert_eq!(
-        hits.load(Ordering::Relaxed),
-        1,
-        "it would have to wait too long"
+        overview["access"],
+        json!({ "keys": false, "control": false, "actor": null })
     );
-    assert_eq!(began.elapsed().as_secs(), 0);
-}
-
-#[retry(2, backoff = exponential(1s..1h), jitter = none)]
-async fn fetch_when_asked(client: &Client, url: &str) -> Result<String, Error> {
-    Ok(check(client.get(url).send().await?)?.text().await?)
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_date_counts_from_the_date_of_the_response() {
-    for (answer, took) in [
-        (
-            "HTTP/1.1 503 Busy\r\ndate: Sun, 06 Nov 1994 08:49:07 GMT\r\n\
-             retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n",
-            30,
-        ),
-        (
-            "HTTP/1.1 429 Busy\r\ndate: Sun, 06 Nov 1994 08:49:07 GMT\r\n\
-             retry-after: Sunday, 06-Nov-94 08:50:07 GMT\r\n\r\n",
-            60,
-        ),
-        (
-            "HTTP/1.1 503 Busy\r\ndate: Sun, 06 Nov 1994 08:49:07 GMT\r\n\
-             retry-after: Sun Nov  6 08:59:07 1994\r\n\r\n",
-            600,
-        ),
-        // It has passed, by whatever clock: the backoff's own delay.
-        (
-            "HTTP/1.1 503 Busy\r\nretry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n",
-            1,
-        ),
-        (
-            "HTTP/1.1 503 Busy\r\ndate: Mon, 07 Nov 1994 08:49:07 GMT\r\n\
-             retry-after: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n",
-            1,
-        ),
-        // No number, no date.
-        ("HTTP/1.1 503 Busy\r\nretry-after: -30\r\n\r\n", 1),
-    ] {
-        let (address, hits) = answering(answer).await;
-        let began = Instant::now();
-        let url = format!("http://{address}/");
-        fetch_when_asked(&client(), &url).await.expect_err(answer);
-        assert_eq!(hits.load(Ordering::Relaxed), 2, "{answer}");
-        assert_eq!(began.elapsed().as_secs(), took, "{answer}");
+    let reason = json!({ "reason": "a drill" });
+    for deed in ["force_open", "disable", "metrics_only", "reset"] {
+        let path = format!("/policy/{deed}?kind=circuit_breaker&name=http.plain");
+        assert_eq!(asked.post(&path, &reason).await?.0, 404, "{deed}");
     }
+    assert_eq!(asked.post("/disable_all", &reason).await?.0, 404);
+    assert_eq!(asked.post("/enable_all", &reason).await?.0, 404);
+    let change = json!({ "set": { "open_for": "1s" }, "reason": "r" });
+    let path = named("circuit_breaker", "http.plain");
+    assert_eq!(asked.patch(&path, "*", &change).await?.0, 404);
+    assert_eq!(breaker.state(), CircuitBreakerState::Closed);
+    Ok(())
 }
-
-#[test]
-fn seconds_that_no_number_holds_are_very_many() {
-    for seconds in ["4294967296", "99999999999999999999999999999999"] {
-        let busy = Response::builder()
-            .status(429)
-            .header("retry-after", seconds);
-        let error = check(busy.body("").expect("a response").into()).expect_err("busy");
-        assert_eq!(error.retry_after(), Some(Duration::from_secs(1 << 31)));
-    }
-}
-
-// The way.
 
 #[tokio::test]
-async fn a_connection_that_is_refused_is_tried_again() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("http://{}/", listener.local_addr().expect("its address"));
-    drop(listener);
-    let error = fetch(&client(), &url).await.expect_err("nobody listens");
+async fn the_authoriser_decides_and_names_the_actor() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let breaker = breaker("http.authorised");
+    let asked = Asked::by_name().await?;
+    let path = "/policy/force_open?kind=circuit_breaker&name=http.authorised";
+    let body = json!({ "reason": "a drill", "lasting": "10m" });
+    for (user, read, control) in [
+        ("nobody", 403, 403),
+        ("reader", 200, 403),
+        ("ana", 200, 200),
+    ] {
+        let reading = asked.request(Method::GET, "/overview", user).send().await?;
+        assert_eq!(reading.status(), read, "{user}");
+        let steering = asked.request(Method::POST, path, user).json(&body);
+        assert_eq!(answered(steering).await?.0, control, "{user}");
+    }
+    let seen = breaker.snapshot().overridden.ok_or("it is forced open")?;
+    let by = Override::because("a drill")
+        .by("ana")
+        .lasting(Duration::from_secs(600));
+    assert_eq!(seen.by, by);
+
+    let claimed = json!({ "reason": "a drill", "actor": "somebody else" });
+    let (status, answer) = asked.post(path, &claimed).await?;
+    assert_eq!(status, 422, "{answer}");
     assert!(
-        error.transport().is_some_and(reqwest::Error::is_connect),
-        "{error:?}"
+        answer["error"]
+            .as_str()
+            .is_some_and(|error| error.contains("actor"))
     );
-    assert_eq!(Diagnosis::of(&error), Diagnosis::UNKNOWN);
-    assert!(error.to_string().ends_with(": no connection"), "{error}");
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_connection_that_is_lost_is_tried_again_wherever_it_broke() {
-    // A socket that is closed with unread bytes is reset.
-    let reset = raw_server(|stream| async move { stream.readable().await.expect("bytes") });
-    let nothing = answering("");
-    let in_the_head = answering("HTTP/1.1 200 OK\r\ncontent-le");
-    let in_the_body = answering("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf");
-    let in_a_chunk = answering("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n64\r\nhalf");
-    for (address, hits) in [
-        reset.await,
-        nothing.await,
-        in_the_head.await,
-        in_the_body.await,
-        in_a_chunk.await,
+async fn a_breaker_is_steered_by_hand() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let breaker = breaker("http.steered");
+    let asked = Asked::by_name().await?;
+    for (deed, state) in [
+        ("force_open", "forced_open"),
+        ("disable", "disabled"),
+        ("metrics_only", "metrics_only"),
+        ("reset", "closed"),
     ] {
-        let url = format!("http://{address}/");
-        let error = fetch(&client(), &url).await.expect_err("it broke");
-        assert_eq!(error.class(), Class::Transient, "{error:?}");
-        assert_eq!(error.status(), None);
-        assert_eq!(hits.load(Ordering::Relaxed), 3, "{error:?}");
-
-        hits.store(0, Ordering::Relaxed);
-        let error = fetch_plainly(&client(), &url).await.expect_err("it broke");
-        assert_eq!(hits.load(Ordering::Relaxed), 3, "{error:?}");
+        let path = format!("/policy/{deed}?kind=circuit_breaker&name=http.steered");
+        let (status, answer) = asked.post(&path, &json!({ "reason": "a drill" })).await?;
+        assert_eq!((status, &answer["live"]["state"]), (200, &json!(state)));
     }
-}
+    assert_eq!(breaker.state(), CircuitBreakerState::Closed);
 
-#[tokio::test]
-async fn a_response_that_takes_too_long_is_asked_for_again() {
-    let (address, hits) = raw_server(|stream| async move {
-        tokio::spawn(async move {
-            let _open = stream;
-            std::future::pending::<()>().await;
-        });
-    })
-    .await;
-    let builder = Client::builder()
-        .timeout(Duration::from_millis(20))
-        .no_proxy();
-    let client = builder.build().expect("a client");
-    let url = format!("http://{address}/");
-    let error = fetch(&client, &url).await.expect_err("nobody answers");
-    assert!(error.to_string().ends_with(": it took too long"), "{error}");
-    assert_eq!(hits.load(Ordering::Relaxed), 3);
-}
-
-#[tokio::test]
-async fn what_would_fail_in_the_same_way_is_not_tried_again() {
-    let no_http = answering("SSH-2.0-OpenSSH_9.6\r\n\r\n").await;
-    let no_number = answering("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nnope").await;
-    let in_circles = answering("HTTP/1.1 302 Found\r\nlocation: /again\r\n\r\n").await;
-    for ((address, hits), runs) in [(no_http, 1), (no_number, 1), (in_circles, 11)] {
-        let url = format!("http://{address}/");
-        let error = fetch_number(&client(), &url).await.expect_err("wrong");
-        assert_eq!(error.class(), Class::Permanent, "{error:?}");
-        assert_eq!(hits.load(Ordering::Relaxed), runs, "{error:?}");
-    }
-    let error = fetch(&client(), "no address").await.expect_err("wrong");
-    assert_eq!(error.class(), Class::Permanent, "{error:?}");
-    assert_eq!(error.url(), None);
-    assert_eq!(error.to_string(), "the server: the call cannot be built");
-}
-
-/// A look-up of names that was refused by a policy.
-struct Refused(Rejected);
-
-impl reqwest::dns::Resolve for Refused {
-    fn resolve(&self, _: reqwest::dns::Name) -> reqwest::dns::Resolving {
-        let refused = self.0;
-        Box::pin(async move { Err(refused.into()) })
-    }
-}
-
-#[tokio::test]
-async fn a_refusal_on_the_way_stays_one() {
-    let refused = Rejected::forced_open("names");
-    let builder = Client::builder().dns_resolver(Arc::new(Refused(refused)));
-    let client = builder.no_proxy().build().expect("a client");
-    let error = fetch(&client, "http://shop.example/").await;
-    let error = error.expect_err("refused");
-    assert_eq!(Diagnosis::of(&error), Diagnosis::Rejected(refused));
-    assert_eq!(Rejected::find(&error), Some(refused));
-}
-
-// What errors show.
-
-/// All that a log could show of an error.
-fn everything(error: &dyn StdError) -> String {
-    let mut shown = format!("{error:?}");
-    let mut next = Some(error);
-    while let Some(error) = next {
-        write!(shown, "\n{error}\n{error:?}").expect("a text");
-        next = error.source();
-    }
-    shown
-}
-
-#[tokio::test]
-async fn no_error_shows_what_may_be_a_secret() {
-    let busy = "HTTP/1.1 503 Busy\r\nretry-after: 9\r\ncontent-length: 6\r\n\r\nSECRET";
-    let no_number = "HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nSECRET";
-    let half = "HTTP/1.1 200 OK\r\ncontent-length: 600\r\n\r\nSECRET";
-    let moved = "HTTP/1.1 302 Found\r\nlocation: /again?token=SECRET\r\n\r\n";
-    for (answer, shown) in [
-        (busy, "answered 503 Service Unavailable, retry in 9s"),
-        (no_number, ": the response cannot be read"),
-        (half, ": the response cannot be read"),
-        (moved, ": a redirect that cannot be followed"),
-        ("", ": the connection was lost"),
+    let steer =
+        |deed: &str, kind: &str, name: &str| format!("/policy/{deed}?kind={kind}&name={name}");
+    let reason = json!({ "reason": "a drill" });
+    for (path, status) in [
+        (steer("reset", "circuit_breaker", "http.stered"), 404),
+        (steer("reset", "circuit_braker", "http.steered"), 404),
+        (steer("melt", "circuit_breaker", "http.steered"), 404),
+        (steer("reset", "timeout", "http.search"), 422),
+        ("/policy/reset".to_owned(), 400),
+        (
+            "/policy/reset?kind=circuit_breaker&nmae=http.steered".to_owned(),
+            400,
+        ),
     ] {
-        let (address, _) = answering(answer).await;
-        let url = format!("http://me:SECRET@{address}/prices?token=SECRET#SECRET");
-        let error = fetch_number(&client(), &url).await.expect_err(answer);
-        let text = everything(&error);
-        assert!(!text.contains("SECRET"), "{text}");
-        let message = error.to_string();
-        assert!(
-            message.starts_with(&format!("http://{address}")),
-            "{message}"
-        );
-        assert!(message.ends_with(shown), "{message}");
-        let url = error.url().expect("an address");
-        assert!(["/prices", "/again"].contains(&url.path()), "{url}");
+        assert_eq!(asked.post(&path, &reason).await?.0, status, "{path}");
     }
-}
-
-// Policies around it, and errors around its errors.
-
-#[circuit_breaker("http.prices", failure_threshold = 2)]
-async fn guarded(client: &Client, url: &str) -> Result<String, Error> {
-    Ok(check(client.get(url).send().await?)?.text().await?)
-}
-
-#[retry(3, backoff = fixed(0s))]
-async fn around(runs: &AtomicU32, client: &Client, url: &str) -> Result<String, Error> {
-    runs.fetch_add(1, Ordering::Relaxed);
-    guarded(client, url).await
+    assert!(
+        registry().circuit_breaker("http.stered").is_none(),
+        "never created"
+    );
+    let path = steer("force_open", "circuit_breaker", "http.steered");
+    for wrong in [
+        json!({}),
+        json!({ "reason": "  " }),
+        json!({ "reason": "x".repeat(501) }),
+        json!({ "reason": 5 }),
+        json!({ "reason": "r", "lasting": "0s" }),
+        json!({ "reason": "r", "lasting": 10 }),
+        json!({ "reason": "r", "lasting": "soon" }),
+        json!({ "reason": "r", "until": "tomorrow" }),
+        json!(["r"]),
+    ] {
+        assert_eq!(asked.post(&path, &wrong).await?.0, 422, "{wrong}");
+    }
+    let endless = json!({ "reason": "r", "lasting": "10m" });
+    let path = steer("reset", "circuit_breaker", "http.steered");
+    assert_eq!(
+        asked.post(&path, &endless).await?.0,
+        422,
+        "a reset has no end"
+    );
+    assert_eq!(
+        breaker.state(),
+        CircuitBreakerState::Closed,
+        "nothing has changed"
+    );
+    Ok(())
 }
 
 #[tokio::test]
-async fn a_breaker_opens_for_a_server_that_fails_and_its_refusal_is_final() {
-    let (address, hits) = status_server().await;
-    let (client, runs) = (client(), AtomicU32::new(0));
-    let url = |status: u16| format!("http://{address}/status/{status}");
-    let breaker = || {
+async fn what_is_not_control_of_ours_is_refused_before_it_is_read() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let breaker = breaker("http.refused");
+    let asked = Asked::by_name().await?;
+    let path = "/policy/force_open?kind=circuit_breaker&name=http.refused";
+    let post = || asked.request(Method::POST, path, "ana");
+    let fine = r#"{ "reason": "a drill" }"#;
+
+    let plain = post().header("content-type", "text/plain").body(fine);
+    assert_eq!(answered(plain).await?.0, 415);
+    assert_eq!(answered(post().body(fine)).await?.0, 415);
+    for (header, value) in [
+        ("origin", "http://evil.example"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        let foreign = post()
+            .header(header, value)
+            .json(&json!({ "reason": "a drill" }));
+        assert_eq!(answered(foreign).await?.0, 403, "{header}: {value}");
+    }
+    let as_json = || post().header("content-type", "application/json; charset=utf-8");
+    let long = format!("{{ \"reason\": \"{}\" }}", "x".repeat(16 * 1024));
+    assert_eq!(answered(as_json().body(long)).await?.0, 413);
+    let (status, answer) = answered(as_json().body("{\n  \"reason\": }")).await?;
+    assert_eq!(
+        (status, &answer["line"], &answer["column"]),
+        (400, &json!(2), &json!(13))
+    );
+    for broken in ["", "{", "{\"reason\": \"a\"} x", "\u{1}"] {
+        assert_eq!(answered(as_json().body(broken)).await?.0, 400, "{broken:?}");
+    }
+    let get = asked
+        .get("/policy/force_open?kind=circuit_breaker&name=http.refused")
+        .await?;
+    assert_eq!(get.status(), 405);
+    assert_eq!(asked.get("/nothing").await?.status(), 404);
+    assert_eq!(
+        breaker.state(),
+        CircuitBreakerState::Closed,
+        "nothing has changed"
+    );
+
+    let own = asked.address.trim_end_matches("/ops").to_owned();
+    let ours = as_json()
+        .header("origin", own)
+        .header("sec-fetch-site", "same-origin");
+    assert_eq!(answered(ours.body(fine)).await?.0, 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn settings_change_at_the_version_that_was_looked_at() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let defined =
+        policy("http.changed").timeout(TimeoutPolicy::new().duration(Duration::from_secs(8)));
+    defined.register()?;
+    let asked = Asked::by_name().await?;
+    let path = named("timeout", "http.changed");
+    let duration = || {
         registry()
-            .circuit_breaker("http.prices")
-            .expect("a breaker")
+            .timeout("http.changed")
+            .and_then(resilient::Timeout::duration)
     };
-    for status in [404, 400, 401, 403] {
-        guarded(&client, &url(status)).await.expect_err("a failure");
-    }
-    assert_eq!(breaker().state(), CircuitBreakerState::Closed);
-    let error = around(&runs, &client, &url(500)).await;
-    let error = error.expect_err("two failures, and the breaker opens");
-    assert_eq!(breaker().state(), CircuitBreakerState::Open);
-    assert_eq!(hits.load(Ordering::Relaxed), 6);
-    assert!(
-        matches!(error.rejected(), Some(Rejected::CircuitOpen(_))),
-        "{error}"
-    );
-    assert!(
-        error
-            .to_string()
-            .starts_with("circuit breaker `http.prices` is open")
-    );
-    assert!(error.retry_after().is_some());
-    assert_eq!(runs.into_inner(), 3);
-}
+    let seen = asked.get(&path).await?;
+    let tag = seen.headers()["etag"].to_str()?.to_owned();
+    let shorter =
+        json!({ "set": { "duration": "4s" }, "reason": "they are slow", "lasting": "1h" });
 
-/// An error of a function's own, which leaves the decision to what it was made from.
-#[derive(Debug, thiserror::Error, Classify)]
-enum PriceError {
-    #[error("no such price")]
-    #[class(permanent)]
-    Unknown,
-    #[error("prices do not answer")]
-    #[class(forward)]
-    Http(#[from] Error),
-    #[error("prices cannot be reached")]
-    #[class(forward)]
-    Transport(#[from] reqwest::Error),
-    #[error(transparent)]
-    Rejected(#[from] Rejected),
-}
+    let dry = format!("{path}&dry_run=true");
+    let (status, answer) = asked.patch(&dry, &tag, &shorter).await?;
+    assert_eq!((status, &answer["changes"][0]["to"]), (200, &json!("4s")));
+    let no_version = asked.request(Method::PATCH, &path, "ana").json(&shorter);
+    assert_eq!(answered(no_version).await?.0, 428);
+    assert_eq!(
+        asked.patch(&path, "7", &shorter).await?.0,
+        400,
+        "a tag has quotes"
+    );
+    assert_eq!(
+        asked
+            .patch(&format!("{path}&dry_run=no"), &tag, &shorter)
+            .await?
+            .0,
+        400
+    );
+    assert_eq!(
+        duration(),
+        Some(Duration::from_secs(8)),
+        "nothing has changed"
+    );
 
-#[retry(3, backoff = fixed(0s))]
-async fn price(client: &Client, url: &str) -> Result<u32, PriceError> {
-    let response = client.get(url).send().await?;
-    if response.status() == 404 {
-        return Err(PriceError::Unknown);
+    let (status, answer) = asked.patch(&path, &tag, &shorter).await?;
+    assert_eq!(status, 200, "{answer}");
+    assert_eq!(duration(), Some(Duration::from_secs(4)));
+    let (status, answer) = asked.patch(&path, &tag, &shorter).await?;
+    assert_eq!(status, 412, "somebody was quicker");
+    let now: Value = asked.get(&path).await?.json().await?;
+    assert_eq!(answer["version"], now["version"]);
+    let by = json!({ "reason": "they are slow", "actor": "ana", "lasting_ms": 3_600_000 });
+    assert_eq!(
+        now["settings"][0]["source"],
+        json!({ "from": "override", "by": by })
+    );
+
+    for (wrong, told) in [
+        (
+            json!({ "set": { "duration": "0s" }, "reason": "r" }),
+            "duration",
+        ),
+        (
+            json!({ "set": { "duration": 4 }, "reason": "r" }),
+            "with its unit",
+        ),
+        (
+            json!({ "set": { "length": "4s" }, "reason": "r" }),
+            "enabled",
+        ),
+        (json!({ "take_back": ["length"], "reason": "r" }), "enabled"),
+        (json!({ "set": { "duration": "4s" } }), "why"),
+        (json!({ "set": {}, "reason": "r" }), "nothing is to change"),
+        (
+            json!({ "set": { "duration": null }, "reason": "r" }),
+            "did not match",
+        ),
+        (
+            json!({ "set": { "duration": "4s" }, "take_back": ["duration"], "reason": "r" }),
+            "which is meant",
+        ),
+    ] {
+        let (status, answer) = asked.patch(&path, "*", &wrong).await?;
+        assert_eq!(status, 422, "{wrong}");
+        assert!(
+            answer.to_string().contains(told),
+            "{told:?} is missing in {answer}"
+        );
     }
-    Ok(check(response)?.json().await?)
+    let nobody = named("timeout", "http.chnaged");
+    assert_eq!(asked.patch(&nobody, "*", &shorter).await?.0, 404);
+    assert!(
+        registry().timeout("http.chnaged").is_none(),
+        "never created"
+    );
+    assert_eq!(
+        duration(),
+        Some(Duration::from_secs(4)),
+        "nothing has changed"
+    );
+
+    let back = json!({ "take_back": ["duration"], "reason": "they are well" });
+    assert_eq!(asked.patch(&path, "*", &back).await?.0, 200);
+    assert_eq!(duration(), Some(Duration::from_secs(8)));
+    Ok(())
 }
 
 #[tokio::test]
-async fn an_error_of_ones_own_forwards_to_what_it_was_made_from() {
-    let (address, hits) = status_server().await;
-    for (path, attempts) in [("500", 3), ("400", 1), ("404", 1), ("503/1", 1), ("200", 1)] {
-        hits.store(0, Ordering::Relaxed);
-        let url = format!("http://{address}/status/{path}");
-        price(&client(), &url).await.expect_err(path);
-        assert_eq!(hits.load(Ordering::Relaxed), attempts, "{path}");
+async fn everything_is_switched_off_and_on_again() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let asked = Asked::by_name().await?;
+    let body = json!({ "reason": "is it us?", "lasting": "5m" });
+    let (status, answer) = asked.post("/disable_all", &body).await?;
+    assert_eq!(
+        (status, &answer["all_disabled"]["actor"]),
+        (200, &json!("ana"))
+    );
+    assert_eq!(
+        asked.json("/overview").await?["all_disabled"]["reason"],
+        "is it us?"
+    );
+    let (status, answer) = asked
+        .post("/enable_all", &json!({ "reason": "it was them" }))
+        .await?;
+    assert_eq!((status, answer), (200, json!({ "all_disabled": null })));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_shown_is_the_same_everywhere_and_numbers_are_numbers() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    policy("http.shown")
+        .bulkhead(BulkheadPolicy::new().limit(8))
+        .rate_limit(RateLimitPolicy::new().rate(resilient::Rate::new(100, Duration::from_secs(1))))
+        .retry(RetryPolicy::new().attempts(4))
+        .register()?;
+    let asked = Asked::by_name().await?;
+    assert_eq!(search().await, Ok(1));
+
+    let open = breaker("http.open");
+    open.force_open("a drill");
+    let one = asked.json(&named("circuit_breaker", "http.open")).await?;
+    let live = &one["live"];
+    assert_eq!(live["why"], "a drill");
+    assert!(live["since_ms"].is_number() && live["time_in"]["forced_open_ms"].is_number());
+    assert_eq!(
+        (&live["next_probe_in_ms"], &live["window"]),
+        (&Value::Null, &Value::Null)
+    );
+    let setting = |key: &str| {
+        let mut settings = one["settings"].as_array().into_iter().flatten();
+        settings.find(|one| one["key"] == key).cloned()
+    };
+    let written = json!({ "key": "failure_threshold", "value": 5, "source": { "from": "code" } });
+    assert_eq!(setting("failure_threshold"), Some(written));
+    let default = json!({ "key": "open_for", "value": "30s", "source": { "from": "default" } });
+    assert_eq!(setting("open_for"), Some(default));
+    assert_eq!(
+        setting("failure_rate").ok_or("it is a setting")?["value"],
+        Value::Null
+    );
+
+    let overview = asked.json("/overview").await?;
+    let policies = overview["policies"].as_array().ok_or("a list")?;
+    let of = |kind: &str, name: &str| {
+        policies
+            .iter()
+            .find(|one| one["kind"] == kind && one["name"] == name)
+    };
+    let seen = of("circuit_breaker", "http.open").ok_or("it is listed")?;
+    assert_eq!(
+        seen["attention"],
+        json!({ "level": "alarm", "because": "forced open: a drill" })
+    );
+    assert_eq!(seen["live"]["state"], live["state"], "as everywhere");
+    let rate = &of("rate_limit", "http.shown").ok_or("it is listed")?["live"]["rate"];
+    assert_eq!(*rate, json!({ "count": 100, "per_ms": 1000 }));
+    assert_eq!(
+        of("retry", "http.shown").ok_or("it is listed")?["attempts"],
+        4
+    );
+    let attributes = of("circuit_breaker", "http.search").ok_or("it is listed")?;
+    let source = attributes["rule"][0]["source"].as_str().ok_or("a text")?;
+    assert!(source.starts_with("tests/http.rs:"), "{source}");
+
+    let explained = asked.json("/function?name=http::search").await?;
+    assert_eq!(explained["worst_case_ms"], 8000);
+    assert_eq!(
+        explained["layers"][1]["settings"][0],
+        json!({
+            "key": "failure_rate",
+            "value": "50%",
+            "source": { "from": "attribute", "file": "tests/http.rs", "line": explained["line"] },
+        })
+    );
+    assert_eq!(
+        asked.get("/function?name=http::serach").await?.status(),
+        404
+    );
+    let graph = asked.json("/graph").await?;
+    let edges = graph["edges"].as_array().ok_or("a list")?.iter();
+    let edges = edges.filter(|edge| edge["function"] == "http::search");
+    let kinds: Vec<_> = edges
+        .map(|edge| edge["kind"].as_str().unwrap_or_default())
+        .collect();
+    assert_eq!(kinds, ["timeout", "circuit_breaker", "retry"]);
+
+    let metrics = asked.get("/metrics").await?;
+    assert_eq!(
+        metrics.headers()["content-type"],
+        "text/plain; version=0.0.4; charset=utf-8"
+    );
+    let metrics = metrics.text().await?;
+    for line in [
+        "resilient_circuit_breaker_state{policy=\"http.open\",state=\"forced_open\"} 1",
+        "resilient_circuit_breaker_calls_total{policy=\"http.search\",outcome=\"success\"} 1",
+        "resilient_bulkhead_limit{policy=\"http.shown\"} 8",
+    ] {
+        assert!(
+            metrics.lines().any(|one| one == line),
+            "{line} is missing in {metrics}"
+        );
     }
-    let (address, hits) = answering("").await;
-    let url = format!("http://{address}/");
-    let error = price(&client(), &url).await.expect_err("it broke");
-    assert!(matches!(error, PriceError::Transport(_)), "{error:?}");
-    assert_eq!(hits.load(Ordering::Relaxed), 3);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_page_loads_nothing_and_forbids_the_rest() -> Found<()> {
+    let nested = Asked::with(Options::new()).await?;
+    let first = nested.get("").await?;
+    let policy = first.headers()["content-security-policy"]
+        .to_str()?
+        .to_owned();
+    let nonce = policy.split_once("script-src 'nonce-").ok_or("a nonce")?.1;
+    let nonce = nonce.split_once('\'').ok_or("a nonce")?.0.to_owned();
+    for (name, value) in [
+        ("cache-control", "no-store"),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+        ("referrer-policy", "no-referrer"),
+        ("content-type", "text/html; charset=utf-8"),
+    ] {
+        assert_eq!(first.headers()[name], value);
+    }
+    assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"));
+    let html = first.text().await?;
+    assert_eq!(
+        html.matches(&format!("nonce=\"{nonce}\"")).count(),
+        2,
+        "one style, one script"
+    );
+    let again = nested.get("").await?.headers()["content-security-policy"].clone();
+    assert_ne!(again.to_str()?, policy, "a nonce is used once");
+    for outside in ["src=", "@import", "url(", "http://", "https://"] {
+        let html = html.replace("http://www.w3.org/2000/svg", "");
+        assert!(!html.contains(outside), "{outside}");
+    }
+    let json = nested.get("/overview").await?.headers()["content-security-policy"].clone();
+    assert_eq!(json.to_str()?, "default-src 'none'; frame-ancestors 'none'");
+
+    let service = axum::Router::new().nest_service("/ops", router(Options::new()));
+    let service = Asked::of(service, "/ops").await?;
+    for path in ["", "/", "/overview"] {
+        assert_eq!(service.get(path).await?.status(), 200, "{path}");
+    }
+    let alone = Asked::of(router(Options::new()), "").await?;
+    assert_eq!(alone.get("/").await?.status(), 200);
+    Ok(())
+}
+
+/// A stream that was opened, and what has come of it so far.
+struct Stream {
+    answer: Response,
+    text: String,
+}
+
+impl Stream {
+    async fn open(asked: &Asked, path: &str, last: Option<&str>) -> Found<Self> {
+        let mut request = asked.request(Method::GET, path, "ana");
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
+        let answer = request.send().await?;
+        assert_eq!(answer.status(), 200);
+        assert_eq!(answer.headers()["content-type"], "text/event-stream");
+        let mut stream = Self {
+            answer,
+            text: String::new(),
+        };
+        stream.until("retry: 2000\nid: ").await?;
+        Ok(stream)
+    }
+
+    /// Reads on until `wanted` has come.
+    async fn until(&mut self, wanted: &str) -> Found<()> {
+        let read = async {
+            while !self.text.contains(wanted) {
+                let chunk = self.answer.chunk().await?.ok_or("the stream has ended")?;
+                self.text.push_str(std::str::from_utf8(&chunk)?);
+            }
+            Ok(())
+        };
+        let read = tokio::time::timeout(Duration::from_secs(20), read).await;
+        read.map_err(|_| format!("{wanted:?} never came: {}", self.text))?
+    }
+
+    /// The id of the newest event.
+    fn last(&self) -> Found<String> {
+        let mut ids = self
+            .text
+            .lines()
+            .rev()
+            .filter_map(|line| line.strip_prefix("id: "));
+        Ok(ids.next().ok_or("no id")?.to_owned())
+    }
+}
+
+#[tokio::test]
+async fn the_stream_tells_what_happens_and_is_taken_up_again() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let breaker = breaker("http.streamed");
+    let asked = Asked::by_name().await?;
+    let mut stream = Stream::open(&asked, "/events/stream", None).await?;
+    breaker.force_open("first");
+    stream.until("\"reason\":\"first\"").await?;
+    assert!(stream.text.contains("event: transition\n"));
+    let last = stream.last()?;
+    drop(stream);
+    breaker.reset("meanwhile");
+    let mut again = Stream::open(&asked, "/events/stream", Some(&last)).await?;
+    again.until("\"reason\":\"meanwhile\"").await?;
+    assert!(
+        !again.text.contains("\"reason\":\"first\""),
+        "only what is new"
+    );
+
+    for _ in 0..HISTORY_CAPACITY {
+        breaker.force_open("flood");
+        breaker.reset("flood");
+    }
+    let mut late = Stream::open(&asked, "/events/stream", Some(&last)).await?;
+    late.until("event: lagged\ndata: {\"missed\":").await?;
+    late.until("event: transition").await?;
+    let mut other = Stream::open(&asked, "/events/stream", Some("1-5")).await?;
+    other.until("event: restarted").await?;
+    other.until("event: transition").await?;
+
+    let events = asked.json("/events").await?;
+    assert_eq!(
+        events["events"].as_array().map(Vec::len),
+        Some(HISTORY_CAPACITY)
+    );
+    let position = events["position"].as_u64().ok_or("a number")?;
+    let none = asked.json(&format!("/events?after={position}")).await?;
+    assert_eq!(none["events"], json!([]));
+
+    let mut all = Stream::open(&asked, "/events/stream?all=true", None).await?;
+    breaker.force_open("closed for the night");
+    assert!(breaker.admit(&resilient::Frame::new()).is_err());
+    all.until("event: rejected").await?;
+    assert!(all.text.contains("closed for the night"));
+    assert_eq!(asked.get("/events/stream?al=true").await?.status(), 400);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_thirty_third_stream_is_refused_until_one_has_gone() -> Found<()> {
+    let asked = Asked::by_name().await?;
+    let mut streams = Vec::new();
+    for _ in 0..STREAMS {
+        streams.push(Stream::open(&asked, "/events/stream", None).await?);
+    }
+    let refused = asked.get("/events/stream").await?;
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(
+        asked.get("/overview").await?.status(),
+        200,
+        "all else is answered"
+    );
+    streams.pop();
+    // The server learns of it when it looks at the connection.
+    for _ in 0..200 {
+        if asked.get("/events/stream").await?.status() == 200 {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err("no place came free".into())
+}
+
+#[tokio::test]
+async fn a_page_of_somebody_else_gets_no_stream() -> Found<()> {
+    let asked = Asked::by_name().await?;
+    let foreign = asked.request(Method::GET, "/events/stream", "ana");
+    let foreign = foreign
+        .header("sec-fetch-site", "cross-site")
+        .send()
+        .await?;
+    assert_eq!(foreign.status(), 403);
+    Ok(())
 }

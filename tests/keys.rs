@@ -2,8 +2,8 @@
 
 use resilient::{
     CircuitBreaker, CircuitBreakerPolicy, CircuitBreakerState, Finding, Frame, Key, KeyWriter,
-    LivePolicy, Rejected, Share, StoredKey, Verdict, What, bulkhead, circuit_breaker, policy,
-    rate_limit, registry, retry,
+    LivePolicy, LiveSnapshot, Rejected, Share, StoredKey, Verdict, What, bulkhead, circuit_breaker,
+    policy, rate_limit, registry, retry,
 };
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -442,4 +442,64 @@ async fn a_million_keys_take_the_memory_of_as_many_as_are_allowed() {
     assert!(keys.instances <= 1000 && keys.evicted > 0, "{keys}");
     let counts = snapshot.counts;
     assert_eq!(counts.success + counts.failure + counts.rejected, 1_000_000);
+}
+
+#[bulkhead("keys.few_places", 1, max_keys = 2, key = tenant)]
+async fn hold(tenant: &str) -> Result<(), Error> {
+    let _ = tenant;
+    std::future::pending().await
+}
+
+#[rate_limit("keys.few_tokens", 1/h, max_keys = 2, key = tenant)]
+async fn spend(tenant: &str) -> Result<(), Error> {
+    let _ = tenant;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn max_keys_bounds_the_instances_of_bulkheads_and_rate_limits_too() {
+    // Two tenants have a place of their own, and keep it; all others share a third one.
+    let inside: Vec<_> = ["a", "b", "c"]
+        .map(|tenant| {
+            let mut call = Box::pin(hold(tenant));
+            assert!(
+                poll_once(call.as_mut()).is_pending(),
+                "{tenant} has a place"
+            );
+            call
+        })
+        .into();
+    assert!(matches!(
+        hold("d").await,
+        Err(Error::Rejected(Rejected::BulkheadFull(_)))
+    ));
+    let bulkhead = registry().bulkhead("keys.few_places").expect("annotated");
+    assert_eq!(instances(&bulkhead.snapshot()), 2);
+    drop(inside);
+    // Free again, they make room for another key.
+    let mut call = Box::pin(hold("e"));
+    assert!(poll_once(call.as_mut()).is_pending());
+
+    for tenant in ["a", "b", "c"] {
+        assert!(spend(tenant).await.is_ok(), "{tenant} has a token");
+    }
+    assert!(matches!(
+        spend("d").await,
+        Err(Error::Rejected(Rejected::RateLimited(_)))
+    ));
+    let limit = registry().rate_limit("keys.few_tokens").expect("annotated");
+    assert_eq!(instances(&limit.snapshot()), 2);
+}
+
+fn poll_once<T>(future: std::pin::Pin<&mut impl Future<Output = T>>) -> std::task::Poll<T> {
+    future.poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
+}
+
+fn instances(snapshot: &LiveSnapshot) -> u64 {
+    let keys = match snapshot {
+        LiveSnapshot::Bulkhead(snapshot) => &snapshot.keys,
+        LiveSnapshot::RateLimiter(snapshot) => &snapshot.keys,
+        other => panic!("{other:?}"),
+    };
+    keys.as_ref().expect("calls came with keys").instances
 }

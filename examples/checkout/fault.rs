@@ -47,6 +47,11 @@ impl Switch {
         }
     }
 
+    /// What is wrong with the service now.
+    pub(crate) fn fault(&self) -> Fault {
+        *self.fault.borrow()
+    }
+
     pub(crate) fn set(&self, fault: Fault) {
         self.fault.send_replace(fault);
     }
@@ -62,7 +67,7 @@ impl Switch {
         key: &str,
         work: impl FnOnce() -> A + Send + 'static,
     ) -> Response {
-        let fault = *self.fault.borrow();
+        let fault = self.fault();
         let number = self.count(key);
         let call = format!("{key} {number}");
         if fault == Fault::Dead && one_in(2, &format!("break {call}")) {

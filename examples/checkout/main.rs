@@ -1,4 +1,4 @@
-//! A checkout that survives its dependencies: `cargo run --example checkout [-- --speed n]`.
+//! A checkout that survives its dependencies: `cargo run --example checkout [-- --speed n | --serve]`.
 //!
 //! It starts three real HTTP services on this machine, a payment gateway, an inventory and
 //! recommendations, drives some hundreds of orders through them while they fail one after another,
@@ -7,7 +7,10 @@
 //! Begin with `policies.rs`: there are all the attributes. Then `ledger.rs`: what retries, timeouts
 //! and breakers cannot do for you, which is to undo what was done.
 //!
-//! Everything runs at ten times the real speed; `--speed 1` takes its time. It ends with 1 if a
+//! With `--serve` it keeps going in real time until it is stopped, and shows its policies on a page;
+//! `serve.rs`.
+//!
+//! Everything else runs at ten times the real speed; `--speed 1` takes its time. It ends with 1 if a
 //! check fails, and with the reason.
 
 mod checks;
@@ -22,6 +25,7 @@ mod policies;
 mod recommendations;
 mod report;
 mod seed;
+mod serve;
 mod speed;
 
 use checks::Evidence;
@@ -37,7 +41,7 @@ use speed::Speed;
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 /// No run takes longer, in real time: half of it would do.
@@ -47,27 +51,66 @@ const AFTERWARDS: u64 = 10_000;
 
 #[tokio::main]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let Some(speed) = speed_wanted(std::env::args().skip(1)) else {
-        eprintln!("usage: checkout [--speed n], from 1 (real time) to 20, by default 10");
+    let Some((speed, is_served)) = wanted(std::env::args().skip(1)) else {
+        eprintln!(
+            "usage: checkout [--serve] [--speed n], from 1 (real time) to 20, by default 10, and 1 \
+             with --serve"
+        );
         return Ok(ExitCode::from(2));
     };
-    speed.register()?;
+    // In real time everything is as the attributes say.
+    if speed.0 > 1 || !is_served {
+        speed.register()?;
+    }
+    if is_served {
+        let (shop, _settling) = open(speed).await?;
+        let (checkout, switches) = (shop.checkout.clone(), shop.switches());
+        serve::serve(Customers { checkout, speed }, switches).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let seen = timeout(speed.millis(TOO_LONG), run(speed)).await??;
     println!("\n{}", resilient::registry().snapshot());
     Ok(judge(&seen))
 }
 
-fn speed_wanted(arguments: impl Iterator<Item = String>) -> Option<Speed> {
-    let arguments: Vec<String> = arguments.collect();
-    let speed = match arguments.as_slice() {
-        [] => 10,
-        [flag, speed] if flag == "--speed" => speed.parse().ok()?,
-        _ => return None,
-    };
-    (1..=20).contains(&speed).then_some(Speed(speed))
+/// How fast, and whether it is to be served.
+fn wanted(arguments: impl Iterator<Item = String>) -> Option<(Speed, bool)> {
+    let (mut speed, mut is_served) = (None, false);
+    let mut arguments = arguments;
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--serve" => is_served = true,
+            "--speed" => speed = Some(arguments.next()?.parse().ok()?),
+            _ => return None,
+        }
+    }
+    let speed = speed.unwrap_or(if is_served { 1 } else { 10 });
+    (1..=20)
+        .contains(&speed)
+        .then_some((Speed(speed), is_served))
 }
 
-async fn run(speed: Speed) -> Result<Evidence, Box<dyn Error>> {
+/// The checkout and the services around it.
+struct Shop {
+    checkout: Arc<Checkout>,
+    ledger: Ledger,
+    gateway: Gateway,
+    inventory: Inventory,
+    recommendations: Switch,
+}
+
+impl Shop {
+    fn switches(&self) -> Switches {
+        Switches([
+            self.gateway.switch.clone(),
+            self.inventory.switch.clone(),
+            self.recommendations.clone(),
+        ])
+    }
+}
+
+/// Starts the services, the checkout, and the worker that settles what was refused.
+async fn open(speed: Speed) -> Result<(Shop, JoinHandle<()>), Box<dyn Error>> {
     let gateway = Gateway::new(Switch::new(speed.millis(300)));
     let inventory = Inventory::new(Switch::new(speed.millis(10)));
     let recommendations = Switch::new(speed.millis(50));
@@ -80,15 +123,25 @@ async fn run(speed: Speed) -> Result<Evidence, Box<dyn Error>> {
         ledger: ledger.clone(),
     });
     let settling = start_settling(checkout.clone(), debts);
-
-    let switches = Switches([
-        gateway.switch.clone(),
-        inventory.switch.clone(),
+    let shop = Shop {
+        checkout,
+        ledger,
+        gateway,
+        inventory,
         recommendations,
-    ]);
-    let customers = Customers { checkout, speed };
+    };
+    Ok((shop, settling))
+}
+
+async fn run(speed: Speed) -> Result<Evidence, Box<dyn Error>> {
+    let (shop, settling) = open(speed).await?;
+    let switches = shop.switches();
+    let customers = Customers {
+        checkout: shop.checkout.clone(),
+        speed,
+    };
     let (stories, recovered) = drive(&customers, &switches).await;
-    let unsettled = settled(&ledger, speed.millis(60_000)).await;
+    let unsettled = settled(&shop.ledger, speed.millis(60_000)).await;
     settling.abort();
     sleep(speed.millis(AFTERWARDS)).await;
 
@@ -96,10 +149,10 @@ async fn run(speed: Speed) -> Result<Evidence, Box<dyn Error>> {
     Ok(Evidence {
         speed,
         stories,
-        receipts: ledger.receipts(),
+        receipts: shop.ledger.receipts(),
         unsettled,
-        books: gateway.audit(),
-        reservations: inventory.audit(),
+        books: shop.gateway.audit(),
+        reservations: shop.inventory.audit(),
         recovered,
         at_end: payments_breaker(),
     })

@@ -68,6 +68,9 @@ pub(crate) const PHASES: [Phase; 5] = {
     ]
 };
 
+/// What they are called.
+pub(crate) const SERVICES: [&str; 3] = ["payments", "inventory", "recommendations"];
+
 /// The switches of payments, inventory and recommendations.
 pub(crate) struct Switches(pub(crate) [Switch; 3]);
 

@@ -657,6 +657,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::tests::histories())]
+
         #[test]
         fn delays_without_jitter_never_shrink_and_stay_between_base_and_cap(
             backoff in backoffs(), factor in 1.0..10.0_f64, retry in 1..20_000_u32,

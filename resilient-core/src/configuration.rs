@@ -5,8 +5,8 @@ use crate::definition::Outside;
 use crate::entry::{GivenSetting, configured};
 use crate::given::{Given, nearest};
 use crate::policy::{
-    AttemptTimeoutPolicy, BulkheadPolicy, CircuitBreakerPolicy, FallbackPolicy, Policy,
-    RateLimitPolicy, RetryPolicy, TimeoutPolicy,
+    AttemptTimeoutPolicy, BulkheadPolicy, CircuitBreakerPolicy, FallbackPolicy, HedgePolicy,
+    Policy, RateLimitPolicy, RetryPolicy, TimeoutPolicy,
 };
 use crate::registry::Registry;
 use crate::setting::{Kind, SettingDescription, SettingError, Source};
@@ -176,13 +176,14 @@ pub fn kinds() -> Vec<(Kind, Vec<(&'static str, SettingDescription)>)> {
 }
 
 /// The kinds of this crate, how settings are checked where no policy has their name, and what they are.
-const KINDS: [(&str, Check, Describe); 7] = [
+const KINDS: [(&str, Check, Describe); 8] = [
     kind::<CircuitBreakerPolicy>(),
     kind::<RetryPolicy>(),
     kind::<TimeoutPolicy>(),
     kind::<AttemptTimeoutPolicy>(),
     kind::<BulkheadPolicy>(),
     kind::<RateLimitPolicy>(),
+    kind::<HedgePolicy>(),
     kind::<FallbackPolicy>(),
 ];
 

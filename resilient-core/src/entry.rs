@@ -226,8 +226,8 @@ impl<P: Policy> Entry<P> {
     }
 
     /// Switched off together with all others, before anybody has used it.
-    pub(crate) fn is_off(&self, by: &Override) {
-        self.write(|definition| definition.all_off = Some(all_off(by)));
+    pub(crate) fn is_off(&self, by: &Override, ends: Nanos) {
+        self.write(|definition| definition.all_off = Some(all_off((by, ends))));
         self.take_effect();
     }
 
@@ -391,16 +391,16 @@ fn laid_over<P: Policy>(
     }
 }
 
-fn all_off<P: Policy>(by: &Override) -> Changed<P> {
+fn all_off<P: Policy>((by, ends): (&Override, Nanos)) -> Changed<P> {
     Changed {
         policy: P::switched_off(),
         by: by.clone(),
-        ends: ends(by),
+        ends,
     }
 }
 
 /// When an override ends that begins now.
-fn ends(by: &Override) -> Nanos {
+pub(crate) fn ends(by: &Override) -> Nanos {
     by.lasts().map_or(NEVER, |lasts| {
         now().saturating_add(nanos(lasts)).min(NEVER - 1)
     })
@@ -443,7 +443,7 @@ pub(crate) trait AnyEntry: Send + Sync {
     /// Replaces everything that the file, or the environment, said before. What is wrong is left out.
     fn configure(&self, layer: Outside, settings: &[GivenSetting]);
     /// Switches it off together with all others, or on again.
-    fn switch_all(&self, off: Option<&Override>, by: Option<&Override>);
+    fn switch_all(&self, off: Option<(&Override, Nanos)>, by: Option<&Override>);
     fn snapshot(&self) -> LiveSnapshot;
     /// Puts a live policy that has seen nothing into the place of the one that is there.
     #[cfg(feature = "testing")]
@@ -580,13 +580,14 @@ impl<P: Policy> AnyEntry for Entry<P> {
         self.report_changes(&before, None);
     }
 
-    fn switch_all(&self, off: Option<&Override>, by: Option<&Override>) {
+    fn switch_all(&self, off: Option<(&Override, Nanos)>, by: Option<&Override>) {
         let before = self.settings();
         self.write(|definition| {
             definition.all_off = off.map(all_off);
         });
         self.take_effect();
-        self.report_changes(&before, by.or(off).cloned());
+        let by = by.or(off.map(|(by, _)| by));
+        self.report_changes(&before, by.cloned());
     }
 
     fn snapshot(&self) -> LiveSnapshot {

@@ -222,10 +222,15 @@ impl serde::Serialize for Rejected {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         use serde::ser::SerializeStruct;
 
+        #[derive(serde::Serialize)]
+        struct RetryAfter(
+            #[serde(serialize_with = "crate::data::millis_or_null")] Option<Duration>,
+        );
+
         let mut fields = serializer.serialize_struct("Rejected", 3)?;
         fields.serialize_field("rejected", self.name())?;
         fields.serialize_field("policy", self.policy())?;
-        fields.serialize_field("retry_after", &self.retry_after())?;
+        fields.serialize_field("retry_after_ms", &RetryAfter(self.retry_after()))?;
         fields.end()
     }
 }

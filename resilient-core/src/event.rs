@@ -3,8 +3,12 @@
 //! Reporting costs one relaxed load where nobody listens. Events of one policy arrive in the order
 //! in which they happened; a subscriber that falls behind loses the oldest, which is counted.
 
+mod history;
 #[cfg(feature = "testing")]
 pub(crate) mod record;
+
+pub use history::{HISTORY_CAPACITY, History};
+pub(crate) use history::{after as history_after, next as next_history};
 
 use crate::error::Rejected;
 use crate::isolation::PerRegistry;
@@ -24,9 +28,14 @@ pub const EVENT_CAPACITY: usize = 1024;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Event {
-    /// Counts up by one from event to event while anybody listens, from 0.
+    /// Counts up by one from event to event while anybody listens, from 0; otherwise from one event
+    /// that is remembered to the next.
     pub number: u64,
     /// When it happened, for people; nothing is decided by it.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "at_ms", serialize_with = "crate::data::moment")
+    )]
     pub at: SystemTime,
     /// The kind of the policy.
     pub kind: Kind,
@@ -44,7 +53,7 @@ pub struct Event {
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize),
-    serde(rename_all = "snake_case")
+    serde(tag = "name", rename_all = "snake_case")
 )]
 #[non_exhaustive]
 pub enum What {
@@ -64,6 +73,10 @@ pub enum What {
         /// The number of the attempt that failed, from 1.
         attempt: u32,
         /// How long the call waits before the next attempt.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "delay_ms", serialize_with = "crate::data::millis")
+        )]
         delay: Duration,
     },
     /// An attempt failed and no other one follows, although its error would deserve one.
@@ -73,6 +86,18 @@ pub enum What {
         /// Why there is no other one, for example `all attempts used`.
         reason: &'static str,
     },
+    /// An attempt did not answer in time, and an extra one begins beside it.
+    Hedged {
+        /// The number of the extra attempt, from 1.
+        extra: u32,
+    },
+    /// An extra attempt answered first.
+    HedgeWon {
+        /// The number of the extra attempt, from 1.
+        extra: u32,
+    },
+    /// An extra attempt was due, and the budget was spent.
+    HedgeSuppressed,
     /// A fallback stood in for a call that failed.
     FellBack,
     /// A fallback failed too.
@@ -80,6 +105,10 @@ pub enum What {
     /// A fallback answered a call that failed with the last good answer of its key.
     AnsweredStale {
         /// How old that answer is.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "age_ms", serialize_with = "crate::data::millis")
+        )]
         age: Duration,
     },
     /// Settings of a policy were changed while the program runs.
@@ -98,6 +127,10 @@ pub enum What {
         /// Whether the body failed, and was not run.
         failed: bool,
         /// How long it was held up.
+        #[cfg_attr(
+            feature = "serde",
+            serde(rename = "delay_ms", serialize_with = "crate::data::millis")
+        )]
         delay: Duration,
     },
     /// There are more keys in use than instances: calls of further keys share one, the overflow.
@@ -117,6 +150,9 @@ impl What {
             Self::Rejected(_) => "rejected",
             Self::Retrying { .. } => "retrying",
             Self::GaveUp { .. } => "gave_up",
+            Self::Hedged { .. } => "hedged",
+            Self::HedgeWon { .. } => "hedge_won",
+            Self::HedgeSuppressed => "hedge_suppressed",
             Self::FellBack => "fell_back",
             Self::FallbackFailed => "fallback_failed",
             Self::AnsweredStale { .. } => "answered_stale",
@@ -156,16 +192,24 @@ pub(crate) fn emit(kind: Kind, policy: &'static str, what: What) {
 #[cold]
 pub(crate) fn emit_keyed(kind: Kind, policy: &'static str, key: Option<&StoredKey>, what: What) {
     trace(kind, policy, key, &what);
-    if SUBSCRIBERS.load(Ordering::Relaxed) != 0 {
-        let channel = CHANNEL.current();
-        let event = Event {
-            number: channel.number.fetch_add(1, Ordering::Relaxed),
-            at: SystemTime::now(),
-            kind,
-            policy,
-            key: key.cloned(),
-            what,
-        };
+    let is_remembered = what.is_remembered();
+    let is_heard = SUBSCRIBERS.load(Ordering::Relaxed) != 0;
+    if !is_remembered && !is_heard {
+        return;
+    }
+    let channel = CHANNEL.current();
+    let event = Event {
+        number: channel.number.fetch_add(1, Ordering::Relaxed),
+        at: SystemTime::now(),
+        kind,
+        policy,
+        key: key.cloned(),
+        what,
+    };
+    if is_remembered {
+        history::remember(event.clone());
+    }
+    if is_heard {
         #[cfg(feature = "testing")]
         channel.records.write(&event);
         // Fails only when the last subscriber has just left.
@@ -220,7 +264,10 @@ fn trace(kind: Kind, policy: &'static str, key: Option<&StoredKey>, what: &What)
         What::GaveUp { attempts, reason } => {
             tracing::debug!(target: "resilient", kind, policy, event, attempts, reason);
         }
-        What::FellBack | What::FallbackFailed => {
+        What::Hedged { extra } | What::HedgeWon { extra } => {
+            tracing::debug!(target: "resilient", kind, policy, event, extra);
+        }
+        What::FellBack | What::FallbackFailed | What::HedgeSuppressed => {
             tracing::debug!(target: "resilient", kind, policy, event);
         }
         What::AnsweredStale { age } => {

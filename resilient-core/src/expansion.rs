@@ -109,6 +109,25 @@ pub fn clone_arguments_moved_by_the_body<F: Clone>(body: &F) -> F {
     body.clone()
 }
 
+/// The body of one attempt of a hedge, until that begins. A body that could be copied would be
+/// borrowed by the attempt, which it has to belong to: this cannot be copied.
+#[derive(Debug)]
+pub struct Own<B>(B);
+
+impl<B> Own<B> {
+    /// Holds a body.
+    #[inline(always)]
+    pub const fn new(body: B) -> Self {
+        Self(body)
+    }
+
+    /// The body.
+    #[inline(always)]
+    pub fn take(self) -> B {
+        self.0
+    }
+}
+
 /// The result of the body as it travels between policies.
 ///
 /// # Errors

@@ -22,6 +22,27 @@ thread_local! {
     static CUTTING: Cell<bool> = const { Cell::new(false) };
 }
 
+/// Where a call is, kept for a while: attempts that run at the same time share the frame of their
+/// call, and each of them finds it as it left it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Phase(u8);
+
+impl Phase {
+    pub(crate) const WAITING: Self = Self(WAITING);
+    /// Says of a panic that it is the call's own.
+    pub(crate) const POLLING: Self = Self(POLLING);
+
+    /// Where a call is whose attempts are in these phases: in its body if one of them is.
+    pub(crate) fn of_all(mut phases: impl Iterator<Item = Self>) -> Self {
+        let body = Self(BODY);
+        if phases.any(|phase| phase == body) {
+            body
+        } else {
+            Self::WAITING
+        }
+    }
+}
+
 /// Where one call of an annotated function is: waiting, or in its body.
 ///
 /// There is one frame a call, outside of all its policies. Permits look at it when they are
@@ -95,6 +116,16 @@ impl Frame {
     #[inline]
     pub fn wait(&self) {
         self.phase.store(WAITING, Ordering::Relaxed);
+    }
+
+    #[inline]
+    pub(crate) fn phase(&self) -> Phase {
+        Phase(self.phase.load(Ordering::Relaxed))
+    }
+
+    #[inline]
+    pub(crate) fn put(&self, phase: Phase) {
+        self.phase.store(phase.0, Ordering::Relaxed);
     }
 
     /// How a call ended whose permit is being dropped unsettled.

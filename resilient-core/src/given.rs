@@ -4,6 +4,7 @@
 //! `"exponential(100ms..5s)"`.
 
 use std::fmt;
+use std::time::Duration;
 
 /// A value of a setting as a file, an environment variable or a control call gives it.
 ///
@@ -46,6 +47,21 @@ impl fmt::Display for Given {
                 f.write_str("]")
             }
         }
+    }
+}
+
+impl Given {
+    /// The length of time that is written here, for example `1m30s`; `None` if none is.
+    ///
+    /// ```
+    /// use resilient_core::Given;
+    ///
+    /// assert_eq!(Given::from("1m30s").as_duration().unwrap().as_secs(), 90);
+    /// assert_eq!(Given::from(90).as_duration(), None, "90 of what?");
+    /// ```
+    #[must_use]
+    pub fn as_duration(&self) -> Option<Duration> {
+        Duration::from_given(self)
     }
 }
 

@@ -3,7 +3,8 @@
 use crate::definition::Conflict;
 use crate::entry::AnyEntry;
 use crate::policy::{
-    AttemptTimeoutPolicy, CircuitBreakerPolicy, LiveSnapshot, Policy, RetryPolicy, TimeoutPolicy,
+    AttemptTimeoutPolicy, CircuitBreakerPolicy, HedgePolicy, LiveSnapshot, Policy, RetryPolicy,
+    TimeoutPolicy,
 };
 use crate::registry::{PIPELINE, Registry, UndefinedPipelines};
 use crate::setting::{InvalidSetting, Kind, Setting, Source, Span, Value};
@@ -135,6 +136,10 @@ impl Registry {
 #[non_exhaustive]
 pub struct Snapshot {
     /// When it was taken.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "at_ms", serialize_with = "crate::data::moment")
+    )]
     pub at: SystemTime,
     /// All policies, by name and kind.
     pub policies: Vec<PolicySnapshot>,
@@ -288,7 +293,7 @@ fn without_effect(entry: &'static dyn AnyEntry) -> Vec<(&'static str, &'static s
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize),
-    serde(rename_all = "snake_case")
+    serde(tag = "finding", rename_all = "snake_case")
 )]
 #[non_exhaustive]
 pub enum Finding {
@@ -342,7 +347,8 @@ pub enum Finding {
         /// The setting and its values.
         conflict: Conflict,
     },
-    /// The policies inside a timeout need more time than it gives.
+    /// The policies inside a timeout need more time than it gives, or those inside a hedge less than it
+    /// waits.
     DoesNotFit {
         /// The annotated function.
         call_site: &'static str,
@@ -435,6 +441,13 @@ pub struct Explanation {
     pub layers: Vec<LayerExplanation>,
     /// How long a call can take; `None` if nothing limits it. A fallback's own time, and a body
     /// that blocks without yielding, are not counted.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "worst_case_ms",
+            serialize_with = "crate::data::millis_or_null"
+        )
+    )]
     pub worst_case: Option<Duration>,
     /// What does not fit into what.
     pub warnings: Vec<String>,
@@ -531,6 +544,22 @@ fn longest(
     if layer.kind == RetryPolicy::KIND {
         let retry = registry.retry(layer.policy)?;
         return inner.map(|attempt| retry.longest(attempt));
+    }
+    if layer.kind == HedgePolicy::KIND {
+        let hedge = registry.hedge(layer.policy)?;
+        if let Some(attempt) = inner
+            && let Some(after) = hedge.waits_too_long(attempt)
+        {
+            warnings.push(format!(
+                "what stands below {} `{}` ends after {} at the latest, before the {} that it \
+                 waits: no extra attempt ever begins",
+                layer.kind,
+                layer.policy,
+                Span(attempt),
+                Span(after)
+            ));
+        }
+        return inner.map(|attempt| hedge.longest(attempt));
     }
     let wait = entry.map(longest_wait);
     Some(inner?.saturating_add(wait.unwrap_or(Some(Duration::ZERO))?))

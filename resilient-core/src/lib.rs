@@ -9,6 +9,8 @@ mod budget;
 mod class;
 mod configuration;
 mod configured;
+#[cfg(feature = "serde")]
+mod data;
 mod deadline;
 mod definition;
 mod entry;
@@ -22,6 +24,7 @@ mod isolation;
 mod key;
 mod keyed;
 mod ladder;
+mod latency;
 mod outcome;
 mod policy;
 mod registry;
@@ -32,6 +35,8 @@ mod sync;
 mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
+#[cfg(test)]
+mod tests;
 mod time;
 mod window;
 
@@ -47,7 +52,7 @@ pub use deadline::{WithDeadline, deadline, inherit, time_left, with_deadline};
 pub use definition::{Conflict, Written};
 pub use entry::{Changes, ReconfigureError, Reconfigured, SettingChange};
 pub use error::{Reason, Rejected};
-pub use event::{EVENT_CAPACITY, Event, Events, What};
+pub use event::{EVENT_CAPACITY, Event, Events, HISTORY_CAPACITY, History, What};
 pub use frame::{Frame, Running};
 pub use given::Given;
 pub use inspect::{
@@ -62,10 +67,11 @@ pub use policy::{
     BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, CircuitBreaker, CircuitBreakerCounts,
     CircuitBreakerOverride, CircuitBreakerPermit, CircuitBreakerPolicy, CircuitBreakerSnapshot,
     CircuitBreakerState, CircuitBreakerWindow, Delay, Delaying, Fallback, FallbackPolicy,
-    FallbackSnapshot, IdempotencyKey, Keep, LivePolicy, LiveSnapshot, Order, Origin, OtherSnapshot,
-    Policy, RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry,
-    RetryCall, RetryPolicy, RetrySnapshot, Ruling, StaleAnswers, StaleKey, TimeInStates, Timed,
-    Timeout, TimeoutPolicy, TimeoutSnapshot, answered_stale,
+    FallbackSnapshot, Hedge, HedgeAfter, HedgePolicy, HedgeSnapshot, IdempotencyKey, Keep,
+    LivePolicy, LiveSnapshot, Order, Origin, OtherSnapshot, Policy, Race, RateLimitAdmission,
+    RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry, RetryCall, RetryPolicy,
+    RetrySnapshot, Ruling, StaleAnswers, StaleKey, TimeInStates, Timed, Timeout, TimeoutPolicy,
+    TimeoutSnapshot, answered_stale,
 };
 pub use registry::{PolicyDefinition, RegisterError, Registry, policy};
 pub use setting::{

@@ -8,18 +8,18 @@
 
 use crate::configured::Configured;
 use crate::definition::Declaration;
-use crate::entry::{AnyEntry, Changes, Entry, ReconfigureError, Reconfigured};
+use crate::entry::{AnyEntry, Changes, Entry, ReconfigureError, Reconfigured, ends};
 use crate::error::Rejected;
-use crate::event::{self, Events, What};
+use crate::event::{self, Events, History, What};
 use crate::isolation::PerRegistry;
 use crate::policy::{
     AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadPolicy, CircuitBreaker,
-    CircuitBreakerPolicy, Fallback, FallbackPolicy, Policy, RateLimitPolicy, RateLimiter, Retry,
-    RetryPolicy, Timeout, TimeoutPolicy,
+    CircuitBreakerPolicy, Fallback, FallbackPolicy, Hedge, HedgePolicy, Policy, RateLimitPolicy,
+    RateLimiter, Retry, RetryPolicy, Timeout, TimeoutPolicy,
 };
 use crate::setting::{InvalidSetting, Kind, Override, Setting};
 use crate::sync::Mutex;
-use crate::time;
+use crate::time::{self, Nanos};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -42,8 +42,8 @@ pub struct Registry {
     entries: Mutex<Entries>,
     /// The pipelines that have seen a call.
     used_pipelines: Mutex<BTreeSet<&'static str>>,
-    /// Why all policies are switched off, if they are.
-    all_off: Mutex<Option<Override>>,
+    /// Why all policies are switched off, if they are, and until when.
+    all_off: Mutex<Option<(Override, Nanos)>>,
     configured: Mutex<Configured>,
 }
 
@@ -123,6 +123,11 @@ impl Registry {
     /// The fallback of this name; `None` if nobody has mentioned it.
     pub fn fallback(&self, name: &str) -> Option<&'static Fallback> {
         self.live::<FallbackPolicy>(name)
+    }
+
+    /// The hedge of this name; `None` if nobody has mentioned it.
+    pub fn hedge(&self, name: &str) -> Option<&'static Hedge> {
+        self.live::<HedgePolicy>(name)
     }
 
     /// The live policy of any kind, also one that this crate does not know; `None` if nobody has
@@ -238,15 +243,18 @@ impl Registry {
     /// };
     /// registry().disable_all("is it us, or is it them?");
     /// assert_eq!(enabled(), Some(Value::Flag(false)));
+    /// assert_eq!(registry().all_disabled().unwrap().reason(), "is it us, or is it them?");
     /// registry().enable_all("it was them");
+    /// assert_eq!(registry().all_disabled(), None);
     /// assert_eq!(enabled(), Some(Value::Flag(true)));
     /// # Ok::<(), resilient_core::RegisterError>(())
     /// ```
     pub fn disable_all(&self, by: impl Into<Override>) {
         let by = by.into();
-        *self.all_off.lock() = Some(by.clone());
+        let ends = ends(&by);
+        *self.all_off.lock() = Some((by.clone(), ends));
         for entry in self.all() {
-            entry.switch_all(Some(&by), None);
+            entry.switch_all(Some((&by, ends)), None);
         }
     }
 
@@ -272,11 +280,41 @@ impl Registry {
             let entry: &'static Entry<P> = Box::leak(Box::new(Entry::new(name)));
             entries.insert((name, P::KIND), entry);
             self.configured.lock().tell(entry);
-            if let Some(by) = &*self.all_off.lock() {
-                entry.is_off(by);
+            if let Some((by, ends)) = &*self.all_off.lock()
+                && time::now() < *ends
+            {
+                entry.is_off(by, *ends);
             }
             entry
         })
+    }
+
+    /// Why all policies are switched off by [`disable_all`](Self::disable_all); `None` if they are not,
+    /// or not any more.
+    pub fn all_disabled(&self) -> Option<Override> {
+        let (by, ends) = self.all_off.lock().clone()?;
+        (time::now() < ends).then_some(by)
+    }
+
+    /// The kind of this name, if there is any policy of it.
+    pub fn kind(&self, name: &str) -> Option<Kind> {
+        let entries = self.entries.lock();
+        let mut kinds = entries.keys().map(|(_, kind)| *kind);
+        kinds.find(|kind| kind.as_str() == name)
+    }
+
+    /// What is remembered of the important events after this position, from 0; see [`History`].
+    pub fn history(&self, after: u64) -> History {
+        event::history_after(after)
+    }
+
+    /// The same, as soon as there is any.
+    ///
+    /// # Cancel safety
+    ///
+    /// No event is lost if the future is dropped.
+    pub async fn next_history(&self, after: u64) -> History {
+        event::next_history(after).await
     }
 
     pub(crate) const fn configured(&self) -> &Mutex<Configured> {
@@ -426,6 +464,11 @@ impl PolicyDefinition {
 
     /// Defines the rate limit of this name.
     pub fn rate_limit(self, policy: RateLimitPolicy) -> Self {
+        self.with(policy)
+    }
+
+    /// Defines the hedge of this name.
+    pub fn hedge(self, policy: HedgePolicy) -> Self {
         self.with(policy)
     }
 

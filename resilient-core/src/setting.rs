@@ -44,7 +44,6 @@ impl fmt::Display for Kind {
 /// assert_eq!(Share::percent(101), Share::percent(100), "there is no more than the whole");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(transparent))]
 pub struct Share {
     parts_per_million: u32,
 }
@@ -102,6 +101,14 @@ impl Share {
     #[must_use]
     pub const fn is_reached(self, part: u64, whole: u64) -> bool {
         part as u128 * Self::WHOLE as u128 >= self.parts_per_million as u128 * whole as u128
+    }
+}
+
+/// A fraction, from 0.0 to 1.0.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Share {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(f64::from(self.parts_per_million) / f64::from(Self::WHOLE))
     }
 }
 
@@ -211,6 +218,10 @@ impl From<Ramp> for Value {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Rate {
     count: u32,
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "per_ms", serialize_with = "crate::data::millis")
+    )]
     per: Duration,
 }
 
@@ -413,7 +424,6 @@ impl FromGiven for Rate {
 
 /// The value of a setting.
 #[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(untagged))]
 #[non_exhaustive]
 pub enum Value {
     /// On or off.
@@ -430,6 +440,20 @@ pub enum Value {
     Rate(Rate),
     /// A choice, or anything that has its own way of being written.
     Text(String),
+}
+
+/// As it can be given back in [`Changes`](crate::Changes): numbers and flags as such, everything else as
+/// it is written in an attribute, `"30s"` or `"50%"`.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Value {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Flag(flag) => serializer.serialize_bool(*flag),
+            Self::Count(count) => serializer.serialize_u64(*count),
+            Self::Factor(factor) => serializer.serialize_f64(*factor),
+            other => serializer.collect_str(other),
+        }
+    }
 }
 
 impl fmt::Display for Value {
@@ -470,7 +494,7 @@ values! {
 #[cfg_attr(
     feature = "serde",
     derive(serde::Serialize),
-    serde(rename_all = "snake_case")
+    serde(tag = "from", rename_all = "snake_case")
 )]
 #[non_exhaustive]
 pub enum Source {
@@ -555,6 +579,10 @@ impl Setting {
 pub struct Override {
     reason: String,
     actor: Option<String>,
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "lasting_ms", serialize_with = "crate::data::millis_or_null")
+    )]
     lasting: Option<Duration>,
 }
 

@@ -436,6 +436,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(crate::tests::histories())]
+
         #[test]
         fn a_window_of_calls_holds_exactly_the_newest(
             length in 1_u32..200,

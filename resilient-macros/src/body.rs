@@ -63,7 +63,8 @@ impl<'a> Body<'a> {
         let inside: Vec<usize> = (0..stack.layers.len())
             .filter(|index| uses_arguments(&stack.layers[*index], &arguments))
             .collect();
-        let again = !inside.is_empty() || stack.layers.iter().any(|layer| layer.is("retry"));
+        let repeats = |layer: &Layer| layer.is("retry") || layer.is("hedge");
+        let again = !inside.is_empty() || stack.layers.iter().any(repeats);
         let arguments = Arguments::of(signature, private, again);
         let calls_function =
             |index: &usize| matches!(stack.layers[*index].answer, Some(Answer::Function { .. }));
@@ -231,23 +232,59 @@ impl<'a> Body<'a> {
     }
 
     fn call(&self, step: &TokenStream) -> TokenStream {
-        let (private, body) = (self.private, local("body"));
-        let lent = self.arguments.lent.iter().map(|(_, argument)| argument);
-        let asks = self
-            .stack
-            .layers
-            .iter()
-            .find(|layer| layer.is("retry"))
-            .or_else(|| self.inside.first().map(|index| &self.stack.layers[*index]));
-        let span = asks.map_or_else(Span::mixed_site, |layer| {
-            layer.span.resolved_at(Span::mixed_site())
-        });
-        let again = quote_spanned!(span=> #private::clone_arguments_moved_by_the_body(&#body));
+        let (lent, body) = (self.arguments.lent.iter(), local("body"));
+        let lent = lent.map(|(_, argument)| argument);
+        let again = if self.is_last_use(self.stack.layers.len()) {
+            body.into_token_stream()
+        } else {
+            self.copy_of(&quote_spanned!(Span::mixed_site()=> &#body))
+        };
         let run = quote_spanned!(Span::mixed_site()=> #again(#step #(, #lent)*));
         if self.is_plain {
             return quote_spanned!(Span::mixed_site()=> || #run);
         }
         run
+    }
+
+    /// Whether nobody needs the body again after the layer at `index`, or after the body itself, where
+    /// that lies in an attempt of a hedge. Each of those attempts has a copy of its own.
+    fn is_last_use(&self, index: usize) -> bool {
+        let above = &self.stack.layers[..index];
+        let hedge = above.iter().rposition(|layer| layer.is("hedge"));
+        let from = hedge.map_or(0, |hedge| hedge + 1);
+        let is_hedge = self
+            .stack
+            .layers
+            .get(index)
+            .is_some_and(|layer| layer.is("hedge"));
+        let again = |at: usize| self.stack.layers[at].is("retry") || self.inside.contains(&at);
+        (is_hedge || hedge.is_some()) && !(from..index).any(again)
+    }
+
+    /// The body for the attempts of the hedge at `index`.
+    pub(crate) fn handed_on(&self, index: usize) -> TokenStream {
+        let body = local("body");
+        if self.is_last_use(index) {
+            body.into_token_stream()
+        } else {
+            self.copy_of(&quote_spanned!(Span::mixed_site()=> &#body))
+        }
+    }
+
+    /// A copy of the body that `body` borrows.
+    pub(crate) fn copy_of(&self, body: &TokenStream) -> TokenStream {
+        let private = self.private;
+        let asks = self
+            .stack
+            .layers
+            .iter()
+            .find(|layer| layer.is("retry") || layer.is("hedge"))
+            .or_else(|| self.inside.first().map(|index| &self.stack.layers[*index]));
+        let span = asks.map_or_else(Span::mixed_site, |layer| {
+            layer.span.resolved_at(Span::mixed_site())
+        });
+        let body = at(span, body);
+        quote_spanned!(span=> #private::clone_arguments_moved_by_the_body(#body))
     }
 
     /// What the fallback at `index` answers to `failure`, as a future of what the function returns,

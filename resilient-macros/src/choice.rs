@@ -1,12 +1,13 @@
-//! Settings that are one of several choices: backoff, jitter, order, algorithm and budget.
+//! Settings that are one of several choices: backoff, jitter, order, algorithm, budget and the wait of
+//! a hedge.
 
-use crate::literal::{Value, duration, expression, range, share, whole_of};
+use crate::literal::{Value, duration, expression, percent, range, share, whole_of};
 use crate::table::{listed, nearest};
 use proc_macro2::{Ident, Span};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
-use syn::{Error, Expr, Lit, LitStr, Result, Token};
+use syn::{Error, Expr, Lit, LitInt, LitStr, Result, Token};
 
 /// A bare lower-case word, alone or with something in parentheses: one of several choices.
 fn choice(input: ParseStream<'_>) -> Option<Ident> {
@@ -209,6 +210,70 @@ fn named_budget(inside: ParseStream<'_>, word: Span, shared: &str) -> Result<Val
         Ident::new("shared", word),
         vec![name, share],
     ))
+}
+
+/// `100ms`, or `p95` and `p99.9`.
+pub(crate) fn after(input: ParseStream<'_>) -> Result<Value> {
+    if let Some((word, number)) = percentile(input)? {
+        let share = percent(&number).map_err(|message| Error::new(word.span(), message))?;
+        return Ok(Value::Made(
+            "HedgeAfter",
+            Ident::new("percentile", word.span()),
+            vec![share],
+        ));
+    }
+    let span = input.span();
+    let ahead = input.fork();
+    if let Ok(literal) = ahead.parse::<Lit>()
+        && let Some(number) = number_of_percentile(&literal, ahead.peek(Token![%]))
+    {
+        return Err(Error::new_spanned(
+            literal,
+            format!("a percentile of the newest calls is written `p{number}`"),
+        ));
+    }
+    let expression = expression(input)?;
+    let fixed = Ident::new("after", span);
+    Ok(Value::Made(
+        "HedgeAfter",
+        fixed,
+        vec![duration(&expression)?],
+    ))
+}
+
+/// The number in `95p`, `"p95"` or `95%`, which is meant as a percentile.
+fn number_of_percentile(literal: &Lit, is_percent: bool) -> Option<String> {
+    let written = literal.to_token_stream().to_string();
+    let number = written.trim_matches('"').trim_matches(['p', 'P', '%']);
+    let is_meant = is_percent || number != written;
+    (is_meant && is_percentile(&format!("p{number}"))).then(|| number.to_owned())
+}
+
+/// Whether this is `p95`, or `p99.9`.
+pub(crate) fn is_percentile(written: &str) -> bool {
+    let number = written.strip_prefix('p').unwrap_or_default();
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number =
+        |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number(whole) && is_number(fraction)
+}
+
+/// `p95`, or `p99` and `.9`: the word, and the number behind its `p`.
+fn percentile(input: ParseStream<'_>) -> Result<Option<(Ident, String)>> {
+    let Ok(word) = input.fork().call(Ident::parse_any) else {
+        return Ok(None);
+    };
+    if !is_percentile(&word.to_string()) {
+        return Ok(None);
+    }
+    input.call(Ident::parse_any)?;
+    let mut number = word.to_string().split_off(1);
+    if input.peek(Token![.]) {
+        input.parse::<Token![.]>()?;
+        let fraction: LitInt = input.parse()?;
+        number = format!("{number}.{fraction}");
+    }
+    Ok(Some((word, number)))
 }
 
 fn end(inside: ParseStream<'_>, example: &str) -> Result<()> {

@@ -3,13 +3,16 @@
 //! It is the code that one would write by hand, and it decides nothing: it calls `admit`, `settle`
 //! and `decide` in the order in which the policies were written.
 
+mod fallbacks;
+mod policies;
+
 use crate::body::{Body, local};
 use crate::parse::{Datum, Layer, Written};
 use crate::stack::{Returns, Stack};
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Expr, Lifetime, Result, Signature};
+use syn::{Expr, Result, Signature};
 
 /// The module in which everything is that an expansion names.
 pub(crate) fn private(path: Option<&syn::Path>) -> TokenStream {
@@ -109,11 +112,6 @@ impl Expansion<'_> {
         Ident::new(&format!("__RESILIENT_{index}_{name}"), self.site)
     }
 
-    /// The static in which the fallback at `index` keeps good answers.
-    fn answers(&self, index: usize) -> Ident {
-        Ident::new(&format!("__RESILIENT_{index}_ANSWERS"), self.site)
-    }
-
     /// The live policy of the layer at `index`.
     fn live(&self, index: usize) -> TokenStream {
         let binding = self.binding(index);
@@ -187,7 +185,9 @@ impl Expansion<'_> {
 
     fn calls(&self) -> TokenStream {
         let (private, outcome) = (self.private, local("outcome"));
-        let frame = self.needs_frame().then(|| {
+        // A hedge keeps its attempts apart there.
+        let hedges = self.layers.iter().any(|layer| layer.is("hedge"));
+        let frame = (hedges || self.needs_frame()).then(|| {
             let frame = local("frame");
             quote_spanned!(self.site=> let #frame = #private::Frame::new();)
         });
@@ -256,6 +256,7 @@ impl Expansion<'_> {
             }
             "bulkhead" => self.bulkhead(index),
             "rate_limit" => self.rate_limit(index),
+            "hedge" => self.hedge(index),
             _ if layer.is_stale() => self.last_good(index),
             _ => self.fallback(index),
         }
@@ -288,71 +289,6 @@ impl Expansion<'_> {
             let #outcome = #ran;
             #origin.body();
             #outcome
-        })
-    }
-
-    /// Whether it matters who has answered: the body, a fallback, or an earlier call.
-    fn tells_origin(&self) -> bool {
-        self.layers.iter().any(Layer::is_stale)
-    }
-
-    /// The keys of this call, of those layers that keep good answers.
-    fn stale_keys(&self) -> Option<TokenStream> {
-        if !self.tells_origin() {
-            return None;
-        }
-        let (private, origin) = (self.private, local("origin"));
-        let layers = self.layers.iter().enumerate();
-        let keys = layers
-            .filter(|(_, layer)| layer.is_stale())
-            .filter_map(|(index, layer)| {
-                let (name, live) = (local(&format!("stale_key_{index}")), self.live(index));
-                let expression = layer.key.as_ref()?;
-                let span = expression.span().resolved_at(self.site);
-                let (at_key, key) = (at(span, private), lent(expression, self.site));
-                let key = quote_spanned!(span=> #at_key::StaleKey::of(&|| (), #key));
-                Some(quote_spanned!(self.site=> let #name = #live.stale_key(|| #key);))
-            });
-        let keys: TokenStream = keys.collect();
-        Some(quote_spanned!(self.site=>
-            let #origin = #private::Origin::new();
-            #keys
-        ))
-    }
-
-    /// Says that a fallback has answered, where that matters.
-    fn said_by_fallback(&self) -> Option<TokenStream> {
-        let origin = local("origin");
-        self.tells_origin()
-            .then(|| quote_spanned!(self.site=> #origin.fallback();))
-    }
-
-    /// A fallback that answers with the last good answer.
-    fn last_good(&self, index: usize) -> TokenStream {
-        let (layer, outcome, answer) = (&self.layers[index], local("outcome"), local("answer"));
-        let verdict = self.verdict(layer, &outcome.to_token_stream());
-        let inner = self.nest(index + 1);
-        // The compiler blames the call for what is wrong with the type of the answer.
-        let span = self.body.returns_span();
-        let live = at(span, &self.live(index));
-        let (answers, key) = (self.answers(index), local(&format!("stale_key_{index}")));
-        let is_tried_again = self.layers[..index].iter().any(|outer| outer.is("retry"));
-        let key = if is_tried_again {
-            let private = self.private;
-            quote_spanned!(self.site=> #private::core::clone::Clone::clone(&#key))
-        } else {
-            key.into_token_stream()
-        };
-        let origin = local("origin");
-        let mark = layer.mark.as_ref().map_or_else(
-            || quote_spanned!(self.site=> |#answer| #answer),
-            ToTokens::to_token_stream,
-        );
-        let last_good = quote_spanned!(span=> #live.last_good);
-        let ended = at(span, &outcome.to_token_stream());
-        quote_spanned!(self.site=> {
-            let #outcome = #inner;
-            #last_good(&#answers, #key, &#origin, #ended, |#outcome| #verdict, #mark)
         })
     }
 
@@ -423,326 +359,5 @@ impl Expansion<'_> {
         quote_spanned!(self.site=>
             #judge #(#tests)* .verdict_with(#outcome, #private::diagnose!())
         )
-    }
-
-    /// Leaves the block of a layer with a refusal.
-    fn refuse(&self, block: &Lifetime) -> TokenStream {
-        let (private, rejected) = (self.private, local("rejected"));
-        quote_spanned!(self.site=>
-            break #block #private::Err(#private::Failure::Rejected(#rejected))
-        )
-    }
-
-    fn block_name(&self, index: usize) -> Lifetime {
-        Lifetime::new(&format!("'__resilient_{index}"), self.site)
-    }
-
-    /// The permit for the layer at `index`, or out of its block.
-    fn permit(&self, index: usize, admission: &TokenStream) -> TokenStream {
-        let (private, permit, rejected) = (self.private, local("permit"), local("rejected"));
-        let refuse = self.refuse(&self.block_name(index));
-        quote_spanned!(self.site=>
-            match #admission {
-                #private::Ok(#permit) => #permit,
-                #private::Err(#rejected) => #refuse,
-            }
-        )
-    }
-
-    /// The statement that finds the instance for the key of this call, and what decides about the call.
-    /// A statement on its own, so that nothing which the key borrows is held while the call waits.
-    fn instance(&self, index: usize) -> (TokenStream, TokenStream) {
-        let live = self.live(index);
-        let Some(expression) = &self.layers[index].key else {
-            return (TokenStream::new(), live);
-        };
-        let instance = local(&format!("instance_{index}"));
-        let key = lent(expression, self.site);
-        let statement = quote_spanned!(self.site=> let #instance = #live.keyed(#key););
-        (statement, instance.into_token_stream())
-    }
-
-    fn circuit_breaker(&self, index: usize) -> TokenStream {
-        let (block, frame) = (self.block_name(index), local("frame"));
-        let (instance, live) = self.instance(index);
-        let (permit, outcome) = (local("permit"), local("outcome"));
-        let admitted = self.permit(index, &quote_spanned!(self.site=> #live.admit(&#frame)));
-        let inner = self.nest(index + 1);
-        let verdict = self.verdict(&self.layers[index], &quote_spanned!(self.site=> &#outcome));
-        quote_spanned!(self.site=> #block: {
-            #instance
-            let mut #permit = #admitted;
-            let #outcome = #inner;
-            #permit.settle(#verdict);
-            #outcome
-        })
-    }
-
-    fn retry(&self, index: usize) -> TokenStream {
-        let (private, live, layer) = (self.private, self.live(index), &self.layers[index]);
-        let (retry, outcome, delay) = (
-            local(&format!("retry_{index}")),
-            local("outcome"),
-            local("delay"),
-        );
-        let key = layer.attempt.as_ref().map(|_| {
-            let key = local(&format!("key_{index}"));
-            let value = if let Some(expression) = &layer.idempotency_key {
-                quote_spanned!(self.site=> #private::IdempotencyKey::of(&(#expression)))
-            } else {
-                quote_spanned!(self.site=> #private::IdempotencyKey::random())
-            };
-            quote_spanned!(self.site=> let #key = #value;)
-        });
-        let inner = self.nest(index + 1);
-        let verdict = self.verdict(layer, &quote_spanned!(self.site=> &#outcome));
-        let waits = self.needs_frame().then(|| {
-            let frame = local("frame");
-            quote_spanned!(self.site=> #frame.wait();)
-        });
-        let before = self.before(layer, &retry);
-        let wait = if self.body.is_plain {
-            quote_spanned!(self.site=> #delay.sleep();)
-        } else {
-            quote_spanned!(self.site=> #delay.await;)
-        };
-        quote_spanned!(self.site=> {
-            #key
-            let mut #retry = #live.begin();
-            loop {
-                let #delay = {
-                    let #outcome = #inner;
-                    match #retry.decide(#verdict) {
-                        #private::Some(#delay) => #delay,
-                        #private::None => break #outcome,
-                    }
-                };
-                #waits
-                #wait
-                #before
-            }
-        })
-    }
-
-    /// Tells the hook of a retry of the attempt that is about to begin. It is made after the delay, so
-    /// nothing which it borrows is held meanwhile; where permits look, it runs as the body does: a
-    /// panic in either is a failure.
-    fn before(&self, layer: &Layer, retry: &Ident) -> Option<TokenStream> {
-        let hook = layer.before.as_ref()?;
-        let span = hook.span().resolved_at(self.site);
-        let private = at(span, self.private);
-        let number = at(span, &quote_spanned!(self.site=> #retry.number()));
-        let told = quote_spanned!(span=> #private::before(#hook, #number));
-        if !self.needs_frame() {
-            return Some(quote_spanned!(self.site=> #told;));
-        }
-        let frame = local("frame");
-        let told = if self.body.is_plain {
-            quote_spanned!(self.site=> || #told)
-        } else {
-            quote_spanned!(self.site=> async { #told })
-        };
-        let told = self.framed(&told);
-        Some(quote_spanned!(self.site=>
-            #told;
-            #frame.wait();
-        ))
-    }
-
-    /// The layer at `index`, a timeout, as a future: only a timeout takes one.
-    fn timed(&self, index: usize) -> TokenStream {
-        let live = self.live(index);
-        let inner = match self.layers.get(index + 1) {
-            Some(inner) if inner.is("timeout") => self.timed(index + 1),
-            _ => {
-                let inner = self.nest(index + 1);
-                quote_spanned!(self.site=> async { #inner })
-            }
-        };
-        if let Some(closure) = &self.layers[index].per_call {
-            quote_spanned!(self.site=> #live.limit_to((#closure)(), #inner))
-        } else {
-            quote_spanned!(self.site=> #live.limit(#inner))
-        }
-    }
-
-    /// The statement that says what a call costs, and the name of what it says. On its own, so that
-    /// nothing which it borrows is held while the call waits.
-    fn cost(&self, index: usize) -> Option<(TokenStream, Ident)> {
-        let expression = self.layers[index].cost.as_ref()?;
-        let cost = local("cost");
-        let span = expression.span().resolved_at(self.site);
-        let private = at(span, self.private);
-        let of = quote_spanned!(span=> #private::core::primitive::u32);
-        let statement = quote_spanned!(self.site=> let #cost: #of = #expression;);
-        Some((statement, cost))
-    }
-
-    /// What a call is admitted with which may have to wait, unless it is plain: the statement that
-    /// weighs it, and the result of being asked.
-    fn admission(
-        &self,
-        index: usize,
-        live: &TokenStream,
-        frame: Option<&Ident>,
-    ) -> (TokenStream, TokenStream) {
-        let (weighs, cost) = self.cost(index).unzip();
-        let frame = frame.map(|frame| quote_spanned!(self.site=> &#frame));
-        let arguments = frame
-            .into_iter()
-            .chain(cost.map(ToTokens::into_token_stream));
-        let admit = match (&weighs, self.body.is_plain) {
-            (None, false) => "admit",
-            (None, true) => "try_admit",
-            (Some(_), false) => "admit_weighing",
-            (Some(_), true) => "try_admit_weighing",
-        };
-        let admit = Ident::new(admit, self.site);
-        let admission = quote_spanned!(self.site=> #live.#admit(#(#arguments),*));
-        let admission = if self.body.is_plain {
-            admission
-        } else {
-            quote_spanned!(self.site=> #admission.await)
-        };
-        (weighs.unwrap_or_default(), admission)
-    }
-
-    fn bulkhead(&self, index: usize) -> TokenStream {
-        let (block, frame) = (self.block_name(index), local("frame"));
-        let (instance, live) = self.instance(index);
-        let permit = local("permit");
-        let (weighs, admission) = self.admission(index, &live, Some(&frame));
-        let admitted = self.permit(index, &admission);
-        let inner = self.nest(index + 1);
-        quote_spanned!(self.site=> #block: {
-            #instance
-            #weighs
-            let #permit = #admitted;
-            #inner
-        })
-    }
-
-    fn rate_limit(&self, index: usize) -> TokenStream {
-        let (private, rejected) = (self.private, local("rejected"));
-        let block = self.block_name(index);
-        let (instance, live) = self.instance(index);
-        let (refuse, inner) = (self.refuse(&block), self.nest(index + 1));
-        let (weighs, admission) = self.admission(index, &live, None);
-        let before = if instance.is_empty() {
-            quote_spanned!(self.site=>
-                #weighs
-                if let #private::Err(#rejected) = #admission {
-                    #refuse;
-                }
-            )
-        } else {
-            // Let go of before the call begins: what nobody uses may give its place to another key.
-            let admitted = local("admitted");
-            quote_spanned!(self.site=>
-                let #admitted = {
-                    #instance
-                    #weighs
-                    let #admitted = #admission;
-                    #admitted
-                };
-                if let #private::Err(#rejected) = #admitted {
-                    #refuse;
-                }
-            )
-        };
-        quote_spanned!(self.site=> #block: {
-            #before
-            #inner
-        })
-    }
-
-    /// What the fallback at `index` says to the outcome of the layers below it.
-    fn ruling(&self, index: usize) -> (TokenStream, TokenStream) {
-        let (live, outcome) = (self.live(index), local("outcome"));
-        let inner = self.nest(index + 1);
-        let verdict = self.verdict(&self.layers[index], &outcome.to_token_stream());
-        (
-            quote_spanned!(self.site=> let #outcome = #inner;),
-            quote_spanned!(self.site=> #live.decide(#outcome, |#outcome| #verdict)),
-        )
-    }
-
-    fn fallback(&self, index: usize) -> TokenStream {
-        let (private, live) = (self.private, self.live(index));
-        let (outcome, failure, answer) = (local("outcome"), local("failure"), local("answer"));
-        let (outcome_of, ruling) = self.ruling(index);
-        let split = self.split(&self.framed(&self.body.answer(index, &failure)));
-        let from_fallback = self.said_by_fallback();
-        quote_spanned!(self.site=> {
-            #outcome_of
-            match #ruling {
-                #private::Ruling::Keep(#outcome) => #outcome,
-                #private::Ruling::Replace(#failure) => {
-                    let #answer = #split;
-                    #from_fallback
-                    #live.settle(#answer.is_ok());
-                    #answer
-                }
-            }
-        })
-    }
-
-    /// The top of a stack whose function may have no error channel: then this fallback answers
-    /// whatever happens, also if it is switched off.
-    fn last_word(&self) -> TokenStream {
-        let (private, live) = (self.private, self.live(0));
-        let (value, failure, answer) = (local("value"), local("failure"), local("answer"));
-        let (outcome_of, ruling) = self.ruling(0);
-        let answered = self.framed(&self.body.answer(0, &failure));
-        let (from_fallback, tells) = (self.said_by_fallback(), self.tells_origin());
-        let told = |word: TokenStream, answered: &TokenStream| {
-            if !tells {
-                return word;
-            }
-            let origin = local("origin");
-            quote_spanned!(self.site=> {
-                let #answer = { #word };
-                #origin.tell(#answered);
-                #answer
-            })
-        };
-        if self.stack.returns == Returns::Either {
-            let (shape, span) = (self.body.shape(), self.body.returns_span());
-            let kept = if Stack::rejects(self.layers) {
-                quote_spanned!(span=> #shape.kept)
-            } else {
-                quote_spanned!(span=> #shape.kept_unrejected)
-            };
-            let word = quote_spanned!(self.site=>
-                #outcome_of
-                match #kept(#ruling) {
-                    #private::Ok(#value) => #value,
-                    #private::Err(#failure) => {
-                        let #answer = #answered;
-                        #from_fallback
-                        #live.settle(#shape.is_answered(&#answer));
-                        #answer
-                    }
-                }
-            );
-            return told(
-                word,
-                &quote_spanned!(self.site=> #shape.is_answered(&#answer)),
-            );
-        }
-        let word = quote_spanned!(self.site=>
-            #outcome_of
-            match #ruling {
-                #private::Ruling::Keep(#private::Ok(#value)) => #value,
-                #private::Ruling::Keep(#private::Err(#failure))
-                | #private::Ruling::Replace(#failure) => {
-                    let #answer = #answered;
-                    #from_fallback
-                    #live.settle(true);
-                    #answer
-                }
-            }
-        );
-        told(word, &quote_spanned!(self.site=> true))
     }
 }

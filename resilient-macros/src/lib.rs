@@ -85,6 +85,19 @@ pub fn rate_limit(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry::attribute("rate_limit", arguments.into(), item.into()).into()
 }
 
+/// Starts a second attempt beside one that does not answer in time, and takes the first good answer.
+///
+/// `#[hedge(100ms)]`, or `#[hedge(p95)]`
+///
+/// Data: `after`, which may stand without its key, a duration or a percentile of the newest calls,
+/// `max`, `budget`, `enabled`; see `HedgePolicy`.
+///
+/// Arguments that the body moves have to be `Clone`; none may be lent mutably.
+#[proc_macro_attribute]
+pub fn hedge(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    entry::attribute("hedge", arguments.into(), item.into()).into()
+}
+
 /// Answers instead of a call that failed.
 ///
 /// `#[fallback(cached_price)]` calls `cached_price` with the same arguments, and

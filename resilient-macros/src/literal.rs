@@ -1,6 +1,6 @@
 //! The values of settings: how durations, shares, rates and choices are written.
 
-use crate::choice::{algorithm, backoff, budget, jitter, order};
+use crate::choice::{after, algorithm, backoff, budget, jitter, order};
 use crate::table::{Takes, listed};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -84,6 +84,7 @@ pub(crate) fn value(takes: Takes, key: &str, input: ParseStream<'_>) -> Result<(
         Takes::Order => order(input)?,
         Takes::Algorithm => algorithm(input)?,
         Takes::Budget => budget(input)?,
+        Takes::After => after(input)?,
         _ => plain(takes, key, &expression(input)?)?,
     };
     Ok((parsed, consumed(&ahead, input)))
@@ -427,6 +428,15 @@ fn parts(number: &str, scale: u64) -> std::result::Result<Value, String> {
         .filter(|parts| *parts <= 1_000_000)
         .map(Value::Share)
         .ok_or_else(|| "a share is at most the whole: `100%` or `1.0`".to_owned())
+}
+
+/// The share of a percentile, `95` of `p95`. Which of them a policy takes says its builder: what is
+/// more than the whole is the whole.
+pub(crate) fn percent(number: &str) -> std::result::Result<Value, String> {
+    let parts = scaled(number, 10_000)
+        .ok_or_else(|| "a percentile has at most four decimals: `p99.9`".to_owned())?;
+    let parts = u32::try_from(parts.min(1_000_000)).unwrap_or(1_000_000);
+    Ok(Value::Share(parts))
 }
 
 /// `100/s`, `1000/min` or `10/500ms`

@@ -1,5 +1,6 @@
 //! The arguments of one attribute.
 
+use crate::choice;
 use crate::literal::{self, Value};
 use crate::shared::{Mistakes, Shared};
 use crate::stale;
@@ -266,10 +267,17 @@ impl Arguments {
                 ),
             ));
         }
-        if attribute == "timeout" && literal::nanos(text.trim()).is_ok() {
+        let is_time = matches!(attribute, "timeout" | "hedge");
+        if is_time && literal::nanos(text.trim()).is_ok() {
             return Err(Error::new_spanned(
                 name,
                 format!("a duration is written without quotes: `{}`", text.trim()),
+            ));
+        }
+        if attribute == "hedge" && choice::is_percentile(text.trim()) {
+            return Err(Error::new_spanned(
+                name,
+                format!("a percentile is written without quotes: `{}`", text.trim()),
             ));
         }
         self.parsed.layer.name = Some(name.clone());

@@ -183,6 +183,18 @@ impl Stack {
                 ));
             }
         }
+        for pair in self.layers.windows(2) {
+            if let [outer, inner] = pair
+                && outer.is("hedge")
+                && inner.is("hedge")
+            {
+                mistakes.add(Error::new(
+                    inner.span,
+                    "a hedge directly inside another one multiplies the attempts: write one \
+                     `hedge` with `max` as large as is meant",
+                ));
+            }
+        }
         for (index, layer) in self.layers.iter().enumerate() {
             let is_value = matches!(layer.answer, Some(Answer::Value(_)));
             let below_another = self.layers[..index]
@@ -254,6 +266,17 @@ impl Stack {
                     "this function has no error that a refusal could become: take `map_err` away",
                 ));
             }
+        }
+        if self.layers.iter().any(|layer| layer.is("hedge"))
+            && let Some(lent) = signature.inputs.iter().find(|input| lends_mutably(input))
+        {
+            mistakes.add(Error::new_spanned(
+                lent,
+                "what is lent mutably cannot be hedged: several attempts run at the same time, and \
+                 each would need it for itself; lend it without `mut`, pass something that is \
+                 `Clone`, or put the `hedge` on a function that is called from here",
+            ));
+            return;
         }
         let again = self.layers.iter().find(|layer| layer.is("retry"));
         if let (Some(_), ReturnType::Type(_, of)) = (again, &signature.output)

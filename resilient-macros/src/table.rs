@@ -32,6 +32,8 @@ pub(crate) enum Takes {
     Algorithm,
     /// `20%`, or `budget("gateway", 20%)`
     Budget,
+    /// `250ms`, or `p95`
+    After,
     /// A path or a closure that looks at an outcome.
     Predicate,
     /// A path or a closure that is told the number of the next attempt.
@@ -120,7 +122,7 @@ const fn positional(
 pub(crate) const SHARED: [&str; 2] = ["map_err", "crate"];
 
 /// All attributes.
-pub(crate) static ATTRIBUTES: [Attribute; 6] = [
+pub(crate) static ATTRIBUTES: [Attribute; 7] = [
     Attribute {
         name: "circuit_breaker",
         policy: "CircuitBreakerPolicy",
@@ -217,6 +219,18 @@ pub(crate) static ATTRIBUTES: [Attribute; 6] = [
             key("enabled", Takes::Flag),
             key("cost", Takes::Expression),
             key("key", Takes::Expression),
+        ],
+    },
+    Attribute {
+        name: "hedge",
+        policy: "HedgePolicy",
+        rejects: false,
+        positional: Some(positional("after", Takes::After, Some("hedge(100ms)"))),
+        keys: &[
+            key("after", Takes::After),
+            key("max", Takes::Count),
+            key("budget", Takes::Budget),
+            key("enabled", Takes::Flag),
         ],
     },
     Attribute {
@@ -329,6 +343,7 @@ mod tests {
         agrees::<resilient_core::TimeoutPolicy>();
         agrees::<resilient_core::BulkheadPolicy>();
         agrees::<resilient_core::RateLimitPolicy>();
+        agrees::<resilient_core::HedgePolicy>();
         agrees::<resilient_core::FallbackPolicy>();
     }
 

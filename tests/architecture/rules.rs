@@ -9,11 +9,11 @@ use std::ops::Range;
 /// The modules of the core, lowest first. A module may import what stands in rows above its own
 /// in this list, and nothing of its own row.
 const LAYERS: &[&[&str]] = &[
-    &["sync", "time"],
+    &["sync", "time", "data"],
     &["given"],
     &["deadline", "setting", "isolation", "key"],
     &["table"],
-    &["window", "backoff", "budget"],
+    &["window", "backoff", "budget", "latency"],
     &["error"],
     &["class"],
     &["outcome", "event", "ladder"],

@@ -138,7 +138,8 @@ fn check() -> Result<(), Failed> {
     )
     .run()?;
     // Tests switch tokio's `test-util` on, and with it another clock: this is what users build.
-    Step::cargo("clippy -p resilient-core -p resilient-fn -- -D warnings").run()?;
+    Step::cargo("clippy -p resilient-core -p resilient-fn -p resilient-http -- -D warnings")
+        .run()?;
     Step::cargo("doc --workspace --exclude resilient-peers --no-deps --all-features")
         .with("RUSTDOCFLAGS", "-D warnings")
         .run()

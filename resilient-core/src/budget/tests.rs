@@ -92,6 +92,20 @@ fn a_clock_that_is_read_by_many_threads_may_step_back_and_reach_its_end() {
 }
 
 #[test]
+fn a_clock_that_starts_again_finds_nothing_used() {
+    let mut state = State::new(BEGIN);
+    state.look(100, BEGIN + 3_600 * SECOND);
+    assert!(state.take(percent(20)));
+    state.begin();
+    state.look(100, BEGIN + 3_590 * SECOND);
+    assert_eq!(state.used(), 1, "ten seconds are no other clock");
+    state.look(150, BEGIN);
+    assert_eq!((state.used(), state.calls), (0, 0));
+    state.look(160, BEGIN + SECOND);
+    assert_eq!((state.used(), state.calls), (0, 10));
+}
+
+#[test]
 fn everybody_who_writes_a_name_has_the_same_budget() {
     let (one, other, third) = (Budgets::default(), Budgets::default(), Budgets::default());
     assert_eq!(one.number(None), 0);
@@ -196,7 +210,7 @@ impl Oracle {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
+    #![proptest_config(crate::tests::histories())]
 
     /// Where every call is looked at when it happens, nothing is estimated.
     #[test]

@@ -206,6 +206,10 @@ pub struct FallbackSnapshot {
     /// Whether it does anything.
     pub enabled: bool,
     /// How old the last good answer may be with which it answers, if it keeps any.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "stale_ms", serialize_with = "crate::data::millis_or_null")
+    )]
     pub stale: Option<Duration>,
     /// Calls that it stood in for and answered with its function or value.
     pub answered: u64,

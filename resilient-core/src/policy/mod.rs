@@ -3,6 +3,7 @@
 mod bulkhead;
 mod circuit_breaker;
 mod fallback;
+mod hedge;
 mod rate_limit;
 mod retry;
 mod timeout;
@@ -19,6 +20,7 @@ pub use fallback::{
     Fallback, FallbackPolicy, FallbackSnapshot, Keep, Origin, Ruling, StaleAnswers, StaleKey,
     answered_stale,
 };
+pub use hedge::{Hedge, HedgeAfter, HedgePolicy, HedgeSnapshot, Race};
 pub use rate_limit::{
     Algorithm, RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot,
 };
@@ -116,6 +118,8 @@ pub enum LiveSnapshot {
     CircuitBreaker(CircuitBreakerSnapshot),
     /// A fallback.
     Fallback(FallbackSnapshot),
+    /// A hedge.
+    Hedge(HedgeSnapshot),
     /// A rate limit.
     RateLimiter(RateLimiterSnapshot),
     /// A retry.
@@ -170,6 +174,7 @@ impl LiveSnapshot {
             Self::Bulkhead(snapshot) => snapshot,
             Self::CircuitBreaker(snapshot) => snapshot,
             Self::Fallback(snapshot) => snapshot,
+            Self::Hedge(snapshot) => snapshot,
             Self::RateLimiter(snapshot) => snapshot,
             Self::Retry(snapshot) => snapshot,
             Self::Timeout(snapshot) => snapshot,

@@ -736,15 +736,7 @@ impl Show for RetrySnapshot {
     }
 
     fn note(&self) -> String {
-        let Some(budget) = self.budget else {
-            return String::new();
-        };
-        let BudgetSnapshot {
-            share, used, left, ..
-        } = budget;
-        let name = budget.name.map(|name| format!(" `{name}`"));
-        let name = name.unwrap_or_default();
-        format!("budget{name} {share}: {used} used, {left} left")
+        self.budget.map(|budget| budget.note()).unwrap_or_default()
     }
 
     fn counts(&self) -> Vec<(&'static str, Option<u64>)> {

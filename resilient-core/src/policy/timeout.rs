@@ -307,7 +307,8 @@ impl Clock<'_> {
             return Poll::Pending;
         };
         time::poll_unconstrained(timer, context).map(|()| {
-            let after = *self.at - *self.begin;
+            // An outer deadline may pass while the work computes, before this clock begins to run.
+            let after = self.at.saturating_sub(*self.begin);
             (after, after < self.after)
         })
     }
@@ -321,6 +322,10 @@ impl Clock<'_> {
 #[non_exhaustive]
 pub struct TimeoutSnapshot {
     /// How long the work may take; `None` if nothing is cut off.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "duration_ms", serialize_with = "crate::data::millis_or_null")
+    )]
     pub duration: Option<Duration>,
     /// Calls that were cut off.
     pub timed_out: u64,
@@ -350,6 +355,8 @@ impl Show for TimeoutSnapshot {
 
 #[cfg(test)]
 mod tests {
+    mod oracle;
+
     use super::*;
     use crate::deadline::{deadline, time_left};
     use crate::frame::Frame;
@@ -485,6 +492,24 @@ mod tests {
         let mut moving = std::pin::pin!(advance(duration));
         let mut context = Context::from_waker(std::task::Waker::noop());
         let _ = moving.as_mut().poll(&mut context);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn work_that_computes_beyond_an_outer_deadline_is_cut_off_early_as_soon_as_it_waits() {
+        let (outer, inner) = (timeout("outer", 100), timeout("inner", 500));
+        let ended: Answer = outer
+            .limit(async {
+                sleep(ms(50)).await;
+                inner
+                    .limit(async {
+                        advance_without_yielding(ms(70));
+                        pending().await
+                    })
+                    .await
+            })
+            .await;
+        let early = Rejected::timed_out_early("inner", Duration::ZERO);
+        assert_eq!(ended, Err(Failure::Rejected(early)));
     }
 
     #[tokio::test(start_paused = true)]

@@ -156,6 +156,20 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
 }
 
 #[test]
+fn an_attempt_of_a_hedge_has_the_body_for_itself() {
+    compare(
+        "hedged",
+        r#"
+#[hedge(p95, budget("gateway", 10%))]
+#[bulkhead(20)]
+async fn price(&self, sku: Sku) -> Result<Price, PriceError> {
+    self.ask(sku).await
+}
+"#,
+    );
+}
+
+#[test]
 fn a_pipeline_is_its_fixed_nest() {
     compare(
         "pipeline",

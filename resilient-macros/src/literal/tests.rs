@@ -273,3 +273,73 @@ fn numbers_have_no_unit() {
         "`key` is `true` or `false`"
     );
 }
+
+#[test]
+fn the_wait_of_a_hedge_is_a_duration_or_a_percentile() {
+    for (written, tokens) in [
+        (
+            "100ms",
+            "P::HedgeAfter::after(P::Duration::from_millis(100))",
+        ),
+        ("LIMIT", "P::HedgeAfter::after(LIMIT)"),
+        ("half(p)", "P::HedgeAfter::after(half(p))"),
+        (
+            "p95",
+            "P::HedgeAfter::percentile(P::Share::parts_per_million(950000))",
+        ),
+        (
+            "p99.9",
+            "P::HedgeAfter::percentile(P::Share::parts_per_million(999000))",
+        ),
+        // Out of range, which the builder says.
+        (
+            "p0",
+            "P::HedgeAfter::percentile(P::Share::parts_per_million(0))",
+        ),
+        (
+            "p101",
+            "P::HedgeAfter::percentile(P::Share::parts_per_million(1000000))",
+        ),
+    ] {
+        assert_eq!(
+            read(Takes::After, written).as_deref(),
+            Ok(tokens),
+            "{written}"
+        );
+    }
+}
+
+#[test]
+fn each_wrong_wait_of_a_hedge_has_its_own_message() {
+    let p95 = "a percentile of the newest calls is written `p95`";
+    for (written, message) in [
+        ("95p", p95),
+        ("\"p95\"", p95),
+        ("95%", p95),
+        (
+            "99.9%",
+            "a percentile of the newest calls is written `p99.9`",
+        ),
+        (
+            "p99.99999",
+            "a percentile has at most four decimals: `p99.9`",
+        ),
+        ("p99.x", "expected integer literal"),
+        (
+            "95",
+            "a duration needs a unit: `95s` are seconds, `95ms` milliseconds",
+        ),
+        ("\"100ms\"", "a duration is written without quotes: `100ms`"),
+        (
+            "100p5",
+            "there is no unit `p` of time; the units are `h`, `m`, `s`, `ms`, `us` and `ns`",
+        ),
+        ("10ms..1s", "one duration stands here, not a range"),
+    ] {
+        assert_eq!(
+            read(Takes::After, written),
+            Err(message.to_owned()),
+            "{written}"
+        );
+    }
+}

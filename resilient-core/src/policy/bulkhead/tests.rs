@@ -710,7 +710,7 @@ impl Oracle {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+    #![proptest_config(crate::tests::histories())]
 
     #[test]
     fn a_bulkhead_does_what_lists_of_calls_would_do(steps in steps()) {

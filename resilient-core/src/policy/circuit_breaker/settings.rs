@@ -49,7 +49,7 @@ policy! {
     failure_rate: Share, !failure_rate.is_zero(), "`failure_rate` is above 0%";
     /// How many of the newest results are looked at.
     ///
-    /// In calls, 1 to 1 000 000. Default 100 where a rate is judged; without a rate or a window,
+    /// In calls, from 1 to 1 000 000. Default 100 where a rate is judged; without a rate or a window,
     /// failures are counted in a row. Excludes [`window_time`](Self::window_time).
     window: u32 =>? default_window,
         window > 0 && window <= 1_000_000, "`window` is from 1 to 1 000 000 calls";

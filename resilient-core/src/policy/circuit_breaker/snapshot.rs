@@ -26,18 +26,40 @@ pub struct CircuitBreakerSnapshot {
     /// be closed.
     pub would_be_why: Option<String>,
     /// How long ago it came into that state; `None` if its settings switch it off.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "since_ms", serialize_with = "crate::data::millis_or_null")
+    )]
     pub since: Option<Duration>,
     /// The rule and the numbers, or the reason somebody gave, for which it left `closed`; `None`
     /// while it is closed.
     pub why: Option<String>,
     /// How long until the next probe is let through, at the latest: zero if half-open has a free
     /// place, `None` if no probe is to be expected.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "next_probe_in_ms",
+            serialize_with = "crate::data::millis_or_null"
+        )
+    )]
     pub next_probe_in: Option<Duration>,
     /// How long it is open this time, from its opening; `None` unless it is open.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "open_for_ms", serialize_with = "crate::data::millis_or_null")
+    )]
     pub open_for: Option<Duration>,
     /// Which share of the calls is admitted; `None` unless it is ramping.
     pub admitted_share: Option<Share>,
     /// How long until the ramp's next step, or until it closes; `None` unless it is ramping.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "next_step_in_ms",
+            serialize_with = "crate::data::millis_or_null"
+        )
+    )]
     pub next_step_in: Option<Duration>,
     /// How many probes are inside; `None` unless it is half-open.
     pub probes_inside: Option<u32>,
@@ -134,18 +156,46 @@ impl AddAssign for CircuitBreakerCounts {
 #[non_exhaustive]
 pub struct TimeInStates {
     /// In `closed`.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "closed_ms", serialize_with = "crate::data::millis")
+    )]
     pub closed: Duration,
     /// In `open`.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "open_ms", serialize_with = "crate::data::millis")
+    )]
     pub open: Duration,
     /// In `half_open`.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "half_open_ms", serialize_with = "crate::data::millis")
+    )]
     pub half_open: Duration,
     /// In `ramping`.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "ramping_ms", serialize_with = "crate::data::millis")
+    )]
     pub ramping: Duration,
     /// In `forced_open`.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "forced_open_ms", serialize_with = "crate::data::millis")
+    )]
     pub forced_open: Duration,
     /// In `disabled`, by hand.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "disabled_ms", serialize_with = "crate::data::millis")
+    )]
     pub disabled: Duration,
     /// In `metrics_only`.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "metrics_only_ms", serialize_with = "crate::data::millis")
+    )]
     pub metrics_only: Duration,
 }
 
@@ -157,6 +207,10 @@ pub struct CircuitBreakerOverride {
     /// Why, who it is, and for how long.
     pub by: Override,
     /// How long until it ends by itself; `None` if somebody must take it back.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "ends_in_ms", serialize_with = "crate::data::millis_or_null")
+    )]
     pub ends_in: Option<Duration>,
 }
 

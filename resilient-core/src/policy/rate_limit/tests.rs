@@ -1,3 +1,5 @@
+mod oracle;
+
 use super::settings::{MOST_BURST, MOST_REMEMBERED, MOST_SECONDS, one_at_a_time};
 use super::state::LONGEST_BUCKET;
 use super::*;
@@ -86,7 +88,7 @@ fn paces() -> impl Strategy<Value = (u32, Nanos, u32)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+    #![proptest_config(crate::tests::histories())]
 
     #[test]
     fn a_call_is_admitted_when_every_interval_has_room_for_it(

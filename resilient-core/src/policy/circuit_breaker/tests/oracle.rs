@@ -5,7 +5,6 @@ use super::Recorder;
 use crate::outcome::Verdict;
 use crate::setting::{Ramp, Share};
 use proptest::prelude::*;
-use proptest::test_runner::Config;
 
 const MILLI: Nanos = 1_000_000;
 
@@ -917,14 +916,8 @@ thread_local! {
     static ORACLE: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-/// How many histories are compared; `RESILIENT_HISTORIES` may ask for more.
-fn histories() -> u32 {
-    let asked = std::env::var("RESILIENT_HISTORIES").ok();
-    asked.and_then(|asked| asked.parse().ok()).unwrap_or(2_500)
-}
-
 proptest! {
-    #![proptest_config(Config { failure_persistence: None, ..Config::with_cases(histories()) })]
+    #![proptest_config(crate::tests::histories())]
 
     #[test]
     fn a_breaker_decides_counts_and_reports_as_the_rules_say(

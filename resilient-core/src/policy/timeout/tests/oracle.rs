@@ -1,0 +1,300 @@
+//! Timeouts inside each other, against a walk through the same program with a list of all ends.
+
+use super::super::*;
+use crate::deadline::{deadline, with_deadline};
+use proptest::prelude::*;
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use tokio::time::{Instant, advance, sleep};
+
+/// What a body does, one step after another. All times are in milliseconds.
+#[derive(Clone, Debug)]
+enum Step {
+    /// Takes so long without ever yielding.
+    Compute(u64),
+    Wait(u64),
+    /// Wants to know how much time is left.
+    Ask,
+    /// Calls a function with this timeout, and ends with its error or goes on.
+    Call(u64, Vec<Step>, bool),
+    /// Says that a deadline came with the request, so long after the whole began.
+    Given(u64, Vec<Step>),
+    Panic,
+}
+
+/// A timeout is called after how many there are around it.
+const NAMES: [&str; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
+
+const fn ms(milli: u64) -> Duration {
+    Duration::from_millis(milli)
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let leaf = prop_oneof![
+        20 => (1..40_u64).prop_map(Step::Compute),
+        40 => (1..40_u64).prop_map(Step::Wait),
+        20 => Just(Step::Ask),
+        1 => Just(Step::Panic),
+    ];
+    let step = leaf.prop_recursive(5, 24, 6, |inner| {
+        let body = || prop::collection::vec(inner.clone(), 0..6);
+        prop_oneof![
+            4 => (1..90_u64, body(), any::<bool>())
+                .prop_map(|(length, body, passes)| Step::Call(length, body, passes)),
+            1 => (0..150_u64, body()).prop_map(|(at, body)| Step::Given(at, body)),
+        ]
+    });
+    prop::collection::vec(step, 1..8)
+}
+
+// ---- The walk
+
+#[derive(Clone, Copy, Debug)]
+enum Around {
+    Timeout { length: u64, begun: Option<u64> },
+    Given(u64),
+}
+
+/// How the steps of one body ended early.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Early {
+    /// With an error of a call in it.
+    Error,
+    /// Dropped by the timeout at this place.
+    Cut(usize),
+    Panic,
+}
+
+#[derive(Debug, Default)]
+struct Oracle {
+    now: u64,
+    /// Outermost first.
+    around: Vec<Around>,
+    reported: Vec<Rejected>,
+}
+
+impl Oracle {
+    /// When what stands at this place, or further out, ends.
+    fn end(&self, place: usize) -> Option<u64> {
+        let ends = self.around[..=place]
+            .iter()
+            .filter_map(|around| match around {
+                Around::Timeout { length, begun } => begun.map(|begun| begun + length),
+                Around::Given(at) => Some(*at),
+            });
+        ends.min()
+    }
+
+    /// The clocks of all timeouts run from now on at the latest.
+    fn begin(&mut self) {
+        for around in &mut self.around {
+            if let Around::Timeout { begun, .. } = around {
+                begun.get_or_insert(self.now);
+            }
+        }
+    }
+
+    fn name(&self, place: usize) -> &'static str {
+        let timeouts = self.around[..place]
+            .iter()
+            .filter(|around| matches!(around, Around::Timeout { .. }));
+        NAMES[timeouts.count()]
+    }
+
+    fn walk(&mut self, steps: &[Step]) -> Result<(), Early> {
+        for step in steps {
+            match step {
+                Step::Compute(time) => self.now += time,
+                Step::Ask => self.begin(),
+                Step::Wait(time) => self.wait(*time)?,
+                Step::Panic => return Err(Early::Panic),
+                Step::Given(at, body) => {
+                    self.around.push(Around::Given(*at));
+                    let walked = self.walk(body);
+                    self.around.pop();
+                    walked?;
+                }
+                Step::Call(length, body, passes) => match self.call(*length, body) {
+                    Err(Early::Cut(further_out)) => return Err(Early::Cut(further_out)),
+                    Err(Early::Panic) => return Err(Early::Panic),
+                    Err(Early::Error) if *passes => return Err(Early::Error),
+                    Err(Early::Error) | Ok(()) => {}
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, length: u64, body: &[Step]) -> Result<(), Early> {
+        let place = self.around.len();
+        if place > 0 && self.end(place - 1).is_some_and(|end| end <= self.now) {
+            let rejected = Rejected::no_time_left(self.name(place));
+            self.reported.push(rejected);
+            return Err(Early::Error);
+        }
+        let begun = None;
+        self.around.push(Around::Timeout { length, begun });
+        let walked = self.walk(body);
+        self.around.pop();
+        match walked {
+            Err(Early::Cut(cut)) if cut == place => Err(Early::Error),
+            walked => walked,
+        }
+    }
+
+    /// Waits, unless a timeout around it ends before: of those which end first, the innermost.
+    fn wait(&mut self, time: u64) -> Result<(), Early> {
+        self.begin();
+        let ready = self.now + time;
+        let mut first: Option<(u64, usize, Rejected)> = None;
+        for place in 0..self.around.len() {
+            let Around::Timeout {
+                length,
+                begun: Some(begun),
+            } = self.around[place]
+            else {
+                continue;
+            };
+            let end = self.end(place).expect("it has begun");
+            let after = ms(end.saturating_sub(begun));
+            let rejected = if end < begun + length {
+                Rejected::timed_out_early(self.name(place), after)
+            } else {
+                Rejected::timed_out(self.name(place), after)
+            };
+            // It is noticed now at the earliest.
+            let at = end.max(self.now);
+            if first.is_none_or(|(earliest, ..)| at <= earliest) {
+                first = Some((at, place, rejected));
+            }
+        }
+        match first {
+            Some((at, place, rejected)) if at < ready => {
+                self.now = at;
+                self.reported.push(rejected);
+                Err(Early::Cut(place))
+            }
+            _ => {
+                self.now = ready;
+                Ok(())
+            }
+        }
+    }
+}
+
+// ---- The same with real timeouts
+
+struct World {
+    began: Instant,
+    alive: Cell<usize>,
+    reported: RefCell<Vec<Rejected>>,
+}
+
+struct Alive<'a>(&'a World);
+
+impl<'a> Alive<'a> {
+    fn new(world: &'a World) -> Self {
+        world.alive.set(world.alive.get() + 1);
+        Self(world)
+    }
+}
+
+impl Drop for Alive<'_> {
+    fn drop(&mut self) {
+        self.0.alive.set(self.0.alive.get() - 1);
+    }
+}
+
+/// Moves paused time in the middle of a poll.
+fn compute(time: u64) {
+    let mut moving = std::pin::pin!(advance(ms(time)));
+    let mut context = Context::from_waker(std::task::Waker::noop());
+    let _ = moving.as_mut().poll(&mut context);
+}
+
+type Walk<'a> = Pin<Box<dyn Future<Output = Inside<(), ()>> + 'a>>;
+
+fn walk<'a>(steps: &'a [Step], depth: usize, world: &'a World) -> Walk<'a> {
+    Box::pin(async move {
+        let _alive = Alive::new(world);
+        for step in steps {
+            match step {
+                Step::Compute(time) => compute(*time),
+                Step::Wait(time) => sleep(ms(*time)).await,
+                Step::Ask => assert_eq!(deadline().is_some(), deadline().is_some()),
+                Step::Panic => resume_unwind(Box::new("the body panics")),
+                Step::Given(at, body) => {
+                    with_deadline(world.began + ms(*at), walk(body, depth, world)).await?;
+                }
+                Step::Call(length, body, passes) => {
+                    let policy = TimeoutPolicy::new().duration(ms(*length));
+                    let timeout = Timeout::new(NAMES[depth], &policy);
+                    let ended = timeout.limit(walk(body, depth + 1, world)).await;
+                    // An error that only passes through is somebody else's.
+                    let reports = timeout.timed_out.load(Ordering::Relaxed)
+                        + timeout.no_time_left.load(Ordering::Relaxed);
+                    if let Err(Failure::Rejected(rejected)) = ended
+                        && reports == 1
+                    {
+                        world.reported.borrow_mut().push(rejected);
+                    }
+                    if *passes {
+                        ended?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    })
+}
+
+async fn compare(steps: Vec<Step>, dropped_after: Option<u64>) -> Result<(), TestCaseError> {
+    let mut oracle = Oracle::default();
+    let expected = oracle.walk(&steps);
+    let world = World {
+        began: Instant::now(),
+        alive: Cell::new(0),
+        reported: RefCell::default(),
+    };
+    let mut program = walk(&steps, 0, &world);
+    let walking = std::future::poll_fn(|context| {
+        match catch_unwind(AssertUnwindSafe(|| program.as_mut().poll(context))) {
+            Ok(polled) => polled.map(Ok),
+            Err(_) => Poll::Ready(Err("it panicked")),
+        }
+    });
+    let patience = ms(dropped_after.unwrap_or(1_000_000));
+    let ended = tokio::time::timeout(patience, walking).await;
+    drop(program);
+    prop_assert_eq!(world.alive.get(), 0, "each body was dropped once");
+    prop_assert_eq!(deadline(), None, "it holds inside alone");
+    let reported = world.reported.borrow();
+    match ended {
+        Ok(ended) => {
+            let ended = ended.map_err(|_| Early::Panic);
+            let ended = ended.and_then(|ended| ended.map_err(|_| Early::Error));
+            prop_assert_eq!(ended, expected);
+            prop_assert_eq!(&*reported, &oracle.reported);
+            prop_assert_eq!(world.began.elapsed(), ms(oracle.now));
+        }
+        Err(_) => prop_assert!(oracle.reported.starts_with(&reported)),
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(crate::tests::histories())]
+
+    #[test]
+    fn timeouts_inside_each_other_end_when_a_list_of_all_ends_says(
+        steps in steps(),
+        dropped_after in prop::option::weighted(0.2, 0..100_u64),
+    ) {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .expect("a runtime")
+            .block_on(compare(steps, dropped_after))?;
+    }
+}

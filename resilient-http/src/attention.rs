@@ -1,0 +1,88 @@
+//! Which policies a person should look at, and why.
+
+use crate::samples::{Deeds, Recent};
+use resilient_core::{CircuitBreakerSnapshot, CircuitBreakerState, LiveSnapshot, PolicySnapshot};
+use serde::Serialize;
+
+/// How urgent it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Level {
+    /// Something is not as usual.
+    Notice,
+    /// Callers are being refused, or answered badly.
+    Alarm,
+}
+
+/// Why a person should look.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Attention {
+    pub(crate) level: Level,
+    /// In a sentence.
+    pub(crate) because: String,
+}
+
+fn notice(because: impl Into<String>) -> Attention {
+    let (level, because) = (Level::Notice, because.into());
+    Attention { level, because }
+}
+
+fn alarm(because: impl Into<String>) -> Attention {
+    let (level, because) = (Level::Alarm, because.into());
+    Attention { level, because }
+}
+
+/// Whether a person should look at this policy, by its state now and what it did in the last minute.
+pub(crate) fn attention(policy: &PolicySnapshot, recent: Option<&Recent>) -> Option<Attention> {
+    if policy.undefined {
+        let because = "nobody has defined it: is its name written right?";
+        return Some(notice(because));
+    }
+    let Deeds { good, bad, refused } = recent.map(|recent| recent.minute).unwrap_or_default();
+    let minute = |count, what| format!("{} in the last minute", calls(count, what));
+    Some(match &policy.live {
+        LiveSnapshot::CircuitBreaker(seen) => return breaker(seen),
+        LiveSnapshot::Bulkhead(_) if refused > 0 => {
+            alarm(format!("full: {}", minute(refused, "refused")))
+        }
+        LiveSnapshot::Bulkhead(seen) if seen.limit.is_some_and(|limit| seen.inside >= limit) => {
+            notice("full: the next call waits or is refused")
+        }
+        LiveSnapshot::RateLimiter(_) if refused > 0 => {
+            notice(format!("exceeded: {}", minute(refused, "refused")))
+        }
+        LiveSnapshot::Retry(seen) if seen.budget.is_some_and(|budget| budget.left == 0) => {
+            alarm("its budget is spent: no attempt follows a failure")
+        }
+        LiveSnapshot::Retry(_) if bad > 0 => notice(minute(bad, "given up")),
+        LiveSnapshot::Timeout(_) if bad + refused > 0 => notice(minute(bad + refused, "cut off")),
+        LiveSnapshot::Fallback(_) if bad > 0 => alarm(minute(bad, "failed")),
+        LiveSnapshot::Fallback(_) if good > 0 => {
+            notice(format!("stands in: {}", minute(good, "answered")))
+        }
+        _ => return None,
+    })
+}
+
+fn breaker(seen: &CircuitBreakerSnapshot) -> Option<Attention> {
+    let why = seen.why.clone().unwrap_or_default();
+    Some(match seen.state {
+        CircuitBreakerState::Closed => return None,
+        CircuitBreakerState::Open => alarm(format!("open: {why}")),
+        CircuitBreakerState::ForcedOpen => alarm(format!("forced open: {why}")),
+        CircuitBreakerState::HalfOpen => alarm(format!("half-open, trying again: {why}")),
+        CircuitBreakerState::Ramping => notice(format!("recovering, step by step: {why}")),
+        CircuitBreakerState::Disabled => notice(format!("switched off: {why}")),
+        CircuitBreakerState::MetricsOnly => {
+            notice(format!("only watching, refuses nothing: {why}"))
+        }
+        other => notice(other.to_string()),
+    })
+}
+
+fn calls(count: u64, what: &str) -> String {
+    match count {
+        1 => format!("1 call {what}"),
+        count => format!("{count} calls {what}"),
+    }
+}

@@ -1,0 +1,816 @@
+"use strict";
+// Names come from programs and may hold anything: nothing here is ever parsed as HTML.
+
+const base = location.pathname.endsWith("/") ? location.pathname : `${location.pathname}/`;
+const find = (id) => document.getElementById(id);
+
+/** An element with properties (`data-…`, `aria-…` and handlers too) and children; texts stay texts. */
+function make(tag, properties, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties ?? {})) {
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else if (name.includes("-") || name === "role" || name === "for") element.setAttribute(name, value);
+    else element[name] = value;
+  }
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== ""));
+  return element;
+}
+
+/** Writes only what is different: most values of most policies stay as they are. */
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+function show(element, is) {
+  if (element.hidden === is) element.hidden = !is;
+}
+
+// ---- Words
+
+const KINDS = {
+  circuit_breaker: "Circuit breakers", bulkhead: "Bulkheads", rate_limit: "Rate limits", retry: "Retries",
+  timeout: "Timeouts", attempt_timeout: "Timeouts of attempts", fallback: "Fallbacks", hedge: "Hedges",
+};
+const ONE = {
+  circuit_breaker: "circuit breaker", rate_limit: "rate limit", attempt_timeout: "timeout of attempts",
+};
+const WORDS = {
+  closed: "closed", open: "OPEN", half_open: "half-open", ramping: "ramping up",
+  forced_open: "FORCED OPEN", disabled: "disabled", metrics_only: "only watching",
+};
+const ATTENTION = "attention";
+const kindName = (kind) => (kind === ATTENTION ? "Needs attention" : KINDS[kind] ?? kind);
+const oneOf = (kind) => ONE[kind] ?? kind;
+const number = (count) => count.toLocaleString("en");
+const many = (count, one, more = `${one}s`) => `${number(count)} ${count === 1 ? one : more}`;
+const short = (path) => path.split("::").slice(-2).join("::");
+
+function span(ms) {
+  if (ms < 1000) return `${Math.max(0, Math.round(ms))} ms`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const two = (large, one, small, other) => (small === 0 ? `${large} ${one}` : `${large} ${one} ${small} ${other}`);
+  if (seconds < 3600) return two(Math.floor(seconds / 60), "min", seconds % 60, "s");
+  if (seconds < 86400) return two(Math.floor(seconds / 3600), "h", Math.floor(seconds / 60) % 60, "min");
+  return two(Math.floor(seconds / 86400), "d", Math.floor(seconds / 3600) % 24, "h");
+}
+/** Of something that has lasted so long: parts of a second tell nobody anything. */
+const lasted = (ms) => span(Math.max(1000, ms));
+/** Of something that has to be waited for: whole seconds, never 0 while there is some left. */
+const left = (ms) => (ms <= 0 ? "now" : `in ${span(Math.ceil(ms / 1000) * 1000)}`);
+const share = (part) => `${Number((part * 100).toFixed(1))}%`;
+const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
+
+// ---- Marks: a shape for each state, so that colour is not needed
+
+const SHAPES = {
+  closed: ["M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12zm0 1.6a4.4 4.4 0 1 1 0 8.8a4.4 4.4 0 1 1 0-8.8z", "M8 6a2 2 0 1 0 0 4a2 2 0 1 0 0-4z"],
+  open: ["M5 1h6l4 4v6l-4 4H5l-4-4V5zM4.5 7v2h7V7z"],
+  forced_open: ["M5 1h6l4 4v6l-4 4H5l-4-4V5zM4.8 3.8v8.4h2V3.8zm4.4 0v8.4h2V3.8z"],
+  half_open: ["M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12zm0 1.6a4.4 4.4 0 1 1 0 8.8z"],
+  ramping: ["M1 14v-3h4V8h4V5h4V2h2v12z"],
+  disabled: ["M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12zm0 1.6a4.4 4.4 0 0 1 3.5 1.8L5.4 11.5A4.4 4.4 0 0 1 8 3.6zm0 8.8a4.4 4.4 0 0 1-1.6-.3l5.9-5.9A4.4 4.4 0 0 1 8 12.400z"],
+  metrics_only: ["M8 3C4 3 1.400 6 .6 8c.8 2 3.400 5 7.400 5s6.600-3 7.400-5C14.600 6 12 3 8 3zm0 1.500c2.700 0 4.700 1.800 5.700 3.500c-1 1.700-3 3.500-5.700 3.500S3.300 9.700 2.300 8C3.300 6.300 5.300 4.500 8 4.500z", "M8 6a2 2 0 1 0 0 4a2 2 0 1 0 0-4z"],
+  notice: ["M8 1.500L15.500 14.500H.5zM7.100 6v4.500h1.800V6zm0 5.500V13h1.800v-1.500z"],
+  unknown: ["M8 2a6 6 0 1 0 0 12a6 6 0 1 0 0-12zm0 1.600a4.400 4.400 0 1 1 0 8.800a4.400 4.400 0 1 1 0-8.800z"],
+};
+const SVG = "http://www.w3.org/2000/svg";
+function svg(tag, attributes, ...children) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+function mark(shape) {
+  const paths = (SHAPES[shape] ?? SHAPES.unknown).map((d) => svg("path", { d, "fill-rule": "evenodd" }));
+  return svg("svg", { viewBox: "0 0 16 16", fill: "currentColor", "aria-hidden": "true" }, ...paths);
+}
+function shapeOf(policy) {
+  if (policy.kind === "circuit_breaker" && !policy.undefined) return policy.live.state;
+  if (policy.attention?.level === "alarm") return "open";
+  if (policy.attention) return "notice";
+  return policy.lets_through || policy.live.enabled === false ? "disabled" : "closed";
+}
+function wordOf(policy) {
+  if (policy.undefined) return "undefined";
+  if (policy.lets_through) return "lets calls through";
+  if (policy.kind === "circuit_breaker") return WORDS[policy.live.state] ?? policy.state;
+  return policy.state;
+}
+
+// ---- What the server says
+
+const state = {
+  overview: null, at: 0, policies: new Map(), cards: new Map(), changes: [], position: 0, opened: null,
+  trouble: null, findings: 0,
+};
+const access = () => state.overview?.access ?? { control: false, keys: false, actor: null };
+/** How long ago the newest answer was made. */
+const age = () => performance.now() - state.at;
+const pause = () => ((state.overview?.policies.length ?? 0) > 200 ? 5000 : 2000);
+
+async function get(path, query) {
+  const url = base + path + (query ? `?${new URLSearchParams(query)}` : "");
+  const answer = await fetch(url, { cache: "no-store", signal: AbortSignal.timeout(10000) });
+  const data = await answer.json().catch(() => null);
+  if (!answer.ok) throw Object.assign(new Error(data?.error ?? `the answer was ${answer.status}`), { status: answer.status });
+  return data;
+}
+/** Control: what was refused is an error with the server's own words. */
+async function send(method, path, query, body, headers = {}) {
+  const url = base + path + (query ? `?${new URLSearchParams(query)}` : "");
+  const answer = await fetch(url, {
+    method, cache: "no-store", body: JSON.stringify(body),
+    headers: { "content-type": "application/json", ...headers },
+  });
+  const data = await answer.json().catch(() => null);
+  if (!answer.ok) throw new Error(`${data?.error ?? "refused"} (${answer.status})`);
+  return data;
+}
+
+let looking = null;
+let timer = 0;
+function look() {
+  clearTimeout(timer);
+  looking ??= (async () => {
+    try {
+      const overview = await get("overview");
+      state.overview = overview;
+      state.at = performance.now();
+      state.trouble = null;
+      await render();
+    } catch (error) {
+      state.trouble = error.status === 403 ? "You may not read this." : null;
+      tick();
+    }
+    looking = null;
+    if (!document.hidden) timer = setTimeout(look, pause());
+  })();
+  return looking;
+}
+let soon = 0;
+const lookSoon = () => { clearTimeout(soon); soon = setTimeout(look, 120); };
+
+// ---- Events
+
+let source = null;
+let again = 0;
+function listen() {
+  if (source || document.hidden) return;
+  clearTimeout(again);
+  source = new EventSource(`${base}events/stream?after=${state.position}`);
+  for (const name of ["transition", "reconfigured", "undefined", "keys_overflowed"]) {
+    source.addEventListener(name, (event) => {
+      state.position = Number(event.lastEventId.split("-")[1]) || state.position;
+      addChange(JSON.parse(event.data));
+      lookSoon();
+    });
+  }
+  source.addEventListener("restarted", () => { state.changes = []; find("changes").replaceChildren(); lookSoon(); });
+  source.addEventListener("lagged", lookSoon);
+  source.onerror = () => {
+    // A stream that was refused does not come back by itself: all places were taken.
+    if (source?.readyState === EventSource.CLOSED) { unlisten(); again = setTimeout(listen, 30000); }
+  };
+}
+function unlisten() {
+  source?.close();
+  source = null;
+}
+function addChange(event) {
+  state.changes.unshift(event);
+  state.changes.length = Math.min(state.changes.length, 100);
+  const list = find("changes");
+  list.prepend(change(event));
+  while (list.childElementCount > 100) list.lastElementChild.remove();
+  find("no-changes").hidden = true;
+}
+function change(event) {
+  const what = event.what;
+  const place = make("code", {}, event.policy);
+  const lines = {
+    transition: () => {
+      const level = { open: "alarm", forced_open: "alarm", closed: "good" }[what.to] ?? "notice";
+      return [[`${oneOf(event.kind)} `, place, " is ", make("b", { className: level }, WORDS[what.to] ?? what.to)], what.reason];
+    },
+    reconfigured: () => {
+      const by = what.by ? [what.by.reason, what.by.actor && `by ${what.by.actor}`, what.by.lasting_ms && `for ${span(what.by.lasting_ms)}`] : [];
+      return [[`${oneOf(event.kind)} `, place, ": ", make("b", {}, what.changes.join(", "))], by.filter(Boolean).join(", ")];
+    },
+    undefined: () => [[`${oneOf(event.kind)} `, place, " was used, but nobody defines it"], ""],
+  };
+  const [text, because] = (lines[what.name] ?? (() => [[place, ` ${what.name}`], ""]))();
+  const at = make("time", { dateTime: new Date(event.at_ms).toISOString(), title: new Date(event.at_ms).toLocaleString() }, clock(event.at_ms));
+  return make("li", {}, at, make("span", { className: "what" }, text), because ? make("span", { className: "because" }, because) : null);
+}
+
+// ---- Tiles
+
+const keyOf = (policy) => `${policy.kind} ${policy.name}`;
+const rank = (policy) => (policy.attention ? (policy.attention.level === "alarm" ? 0 : 1) : policy.lets_through ? 3 : 2);
+
+/** What stands in a tile besides name and state; each kind has its own few lines. */
+const FACES = {
+  circuit_breaker: {
+    why: (policy) => policy.live.why ?? policy.attention?.because ?? "",
+    facts: (policy) => {
+      const live = policy.live;
+      const facts = [];
+      if (live.since_ms !== null) facts.push(["for ", (passed) => lasted(live.since_ms + passed)]);
+      if (live.next_probe_in_ms !== null) facts.push([live.state === "half_open" ? "next probe " : "tried again ", (passed) => left(live.next_probe_in_ms - passed)]);
+      if (live.next_step_in_ms !== null) facts.push(["next step ", (passed) => left(live.next_step_in_ms - passed)]);
+      if (live.admitted_share !== null) facts.push(["lets through ", () => share(live.admitted_share)]);
+      if (live.probes_succeeded !== null) facts.push(["probes succeeded ", () => number(live.probes_succeeded)]);
+      if (live.overridden?.ends_in_ms != null) facts.push(["ends ", (passed) => left(live.overridden.ends_in_ms - passed)]);
+      if (live.would_be !== null) facts.push(["would be ", () => WORDS[live.would_be]], ["would have refused ", () => number(live.counts.would_have_rejected)]);
+      if (live.state === "closed" && live.window?.failure_rate != null) facts.push(["failing ", () => share(live.window.failure_rate)]);
+      if (live.state === "closed" && live.failures_in_a_row) facts.push(["failures in a row ", () => number(live.failures_in_a_row)]);
+      return facts;
+    },
+  },
+  bulkhead: {
+    meter: ({ live }) => live.limit === null ? null : {
+      value: live.inside, of: live.limit, full: live.inside >= live.limit, label: `${live.inside} of ${live.limit} inside`,
+      beneath: live.queue > 0 ? { value: live.waiting, of: live.queue, label: `${live.waiting} of ${live.queue} waiting` } : null,
+    },
+    facts: ({ live }) => [
+      (live.queue > 0 || live.waiting > 0) && ["waiting ", () => `${number(live.waiting)} of ${number(live.queue)}`],
+      ["refused ", () => number(live.rejected)],
+      ["admitted ", () => number(live.admitted)],
+    ],
+    word: ({ live }) => live.limit === null ? "unlimited" : `${number(live.inside)} of ${number(live.limit)} inside`,
+  },
+  rate_limit: {
+    meter: ({ live }) => live.burst === null ? null : {
+      value: live.available, of: live.burst, full: false, label: `${live.available} of ${live.burst} left`,
+    },
+    facts: ({ live }) => [
+      live.rate && ["rate ", () => `${number(live.rate.count)} in ${span(live.rate.per_ms)}`],
+      live.waiting > 0 && ["waiting ", () => number(live.waiting)],
+      ["refused ", () => number(live.rejected)],
+    ],
+    word: ({ live }) => live.available === null ? "unlimited" : `${number(live.available)} of ${number(live.burst)} left`,
+  },
+  retry: {
+    facts: ({ live, attempts }) => [
+      attempts !== null && ["load at most ", () => `×${attempts}`],
+      live.budget && live.budget.calls > 0 && ["in the last 10 s ", () => `×${(1 + live.budget.used / live.budget.calls).toFixed(2)}`],
+      live.retried > 0 && ["a retried call makes ", () => `${(1 + live.extra_attempts / live.retried).toFixed(1)} attempts`],
+      live.budget && ["budget left ", () => number(live.budget.left)],
+      live.retried > 0 && ["extra attempts ", () => number(live.extra_attempts)],
+      live.recovered > 0 && ["recovered ", () => number(live.recovered)],
+      live.gave_up > 0 && ["given up ", () => number(live.gave_up)],
+    ],
+    word: ({ attention, state }) => ({ alarm: "budget spent", notice: "giving up" })[attention?.level] ?? state,
+  },
+  timeout: {
+    facts: ({ live }) => [["cut off ", () => number(live.timed_out)], live.no_time_left > 0 && ["not begun ", () => number(live.no_time_left)]],
+    word: ({ live }) => live.duration_ms === null ? "off" : `after ${span(live.duration_ms)}`,
+  },
+  hedge: { facts: ({ live }) => [["hedged ", () => number(live.hedged)], ["won by an extra attempt ", () => number(live.won)], ["suppressed ", () => number(live.suppressed)]] },
+  fallback: { word: ({ attention, state }) => ({ alarm: "failing", notice: "standing in" })[attention?.level] ?? state, facts: ({ live }) => [["answered ", () => number(live.answered)], ["failed ", () => number(live.failed)], ...(live.stale_ms == null ? [] : [["answered stale ", () => number(live.answered_stale)], ["nothing kept ", () => number(live.missed)]])] },
+};
+FACES.attempt_timeout = FACES.timeout;
+const OTHER = { facts: ({ live }) => (live.counts ?? []).filter?.(([, count]) => count !== null).map(([what, count]) => [`${what} `, () => number(count)]) ?? [] };
+const faceOf = (policy) => FACES[policy.kind] ?? OTHER;
+
+class Card {
+  constructor(policy) {
+    const part = (tag, className) => make(tag, { className });
+    this.key = keyOf(policy);
+    this.button = make("button", { type: "button", className: "open-tile", "aria-haspopup": "dialog", onclick: () => openDetail(this.key) }, policy.name);
+    this.state = part("span", "state");
+    this.why = part("p", "why");
+    this.meter = make("div", { className: "meter", role: "meter", "aria-valuemin": "0", hidden: true }, make("i"));
+    this.beneath = make("div", { className: "meter thin", role: "meter", "aria-valuemin": "0", hidden: true }, make("i"));
+    this.facts = part("p", "facts");
+    this.spark = make("div", { hidden: true });
+    this.affected = part("p", "affected");
+    this.source = part("p", "source");
+    this.actions = part("div", "actions");
+    this.node = make("article", { className: "tile", "aria-label": `${oneOf(policy.kind)} ${policy.name}` },
+      make("div", { className: "top" }, make("h3", {}, this.button), this.state),
+      make("p", { className: "kind-label" }, oneOf(policy.kind)),
+      this.why, this.meter, this.beneath, this.facts, this.spark, this.affected, this.source, this.actions);
+    this.shape = this.samples = this.acts = null;
+  }
+  update(policy) {
+    this.policy = policy;
+    const level = policy.attention?.level ?? "";
+    this.rank = rank(policy);
+    this.hay = [policy.name, policy.kind, oneOf(policy.kind), policy.state, wordOf(policy), policy.attention?.because ?? "", ...policy.call_sites].join(" ").toLowerCase();
+    if (this.node.dataset.level !== level) this.node.dataset.level = level;
+    this.node.toggleAttribute("data-quiet", policy.lets_through || policy.live.state === "disabled" || policy.live.enabled === false);
+    const face = faceOf(policy);
+    const word = policy.undefined || policy.lets_through ? wordOf(policy) : face.word?.(policy) ?? wordOf(policy);
+    const shape = shapeOf(policy);
+    if (this.shape !== shape + word) {
+      this.state.replaceChildren(mark(shape), word);
+      this.shape = shape + word;
+    }
+    const why = face.why?.(policy) ?? policy.attention?.because ?? "";
+    write(this.why, why);
+    show(this.why, why !== "");
+    this.parts = policy.lets_through ? [] : face.facts(policy).filter(Boolean);
+    this.tick(age());
+    const meter = face.meter?.(policy);
+    fill(this.meter, meter);
+    fill(this.beneath, meter?.beneath);
+    this.updateSpark(policy);
+    write(this.affected, policy.call_sites.length === 0 ? "" : `${level === "" ? "on" : "affects"} ${policy.call_sites.map(short).join(", ")}`);
+    this.affected.title = policy.call_sites.join("\n");
+    show(this.affected, policy.call_sites.length > 0);
+    const rules = policy.rule.filter((one) => one.source !== "default" && (policy.live.why ?? "").includes(one.key));
+    const deciding = rules.length > 0 ? rules : policy.rule.filter((one) => ["failure_threshold", "failure_rate"].includes(one.key));
+    const source = level === "" || !["open", "half_open", "ramping"].includes(policy.live.state) ? "" : deciding.map((one) => `${one.key} = ${one.value}, set at ${one.source}`).join("; ");
+    write(this.source, source);
+    show(this.source, source !== "");
+    this.updateActions(policy);
+  }
+  /** Facts whose values change with the time that has passed since the answer. */
+  tick(passed) {
+    const texts = this.parts.map(([what, value]) => what + value(passed));
+    const text = texts.join(" · ");
+    if (this.text === text) return;
+    this.text = text;
+    this.facts.replaceChildren(...this.parts.flatMap(([what, value], at) => [(at > 0 ? " · " : "") + what, make("b", {}, value(passed))]));
+    show(this.facts, text !== "");
+  }
+  updateSpark({ kind, recent }) {
+    const has = recent !== null && recent.good.some((one) => one !== null) && ["circuit_breaker", "bulkhead", "rate_limit"].includes(kind);
+    const samples = has ? JSON.stringify(recent) : "";
+    if (this.samples === samples) return;
+    this.samples = samples;
+    show(this.spark, has && (kind === "circuit_breaker" || sum(recent.good) + sum(recent.refused) > 0));
+    if (has) this.spark.replaceChildren(minutes(recent));
+  }
+  updateActions(policy) {
+    const acts = access().control && policy.kind === "circuit_breaker" && policy.live.state !== "closed" && !policy.lets_through;
+    if (this.acts === acts) return;
+    this.acts = acts;
+    this.actions.replaceChildren(...(acts ? [
+      make("button", { type: "button", onclick: () => openDetail(this.key, "reset") }, "Reset…"),
+      make("button", { type: "button", onclick: () => openDetail(this.key, "disable") }, "Let all through…"),
+    ] : []));
+    show(this.actions, acts);
+  }
+}
+
+function fill(bar, meter) {
+  show(bar, Boolean(meter));
+  if (!meter) return;
+  const { value, of, full, label } = meter;
+  bar.classList.toggle("full", Boolean(full));
+  for (const [name, text] of [["aria-valuemax", of], ["aria-valuenow", Math.min(value, of)], ["aria-label", label]]) bar.setAttribute(name, text);
+  bar.firstChild.style.width = `${Math.min(100, (100 * value) / Math.max(1, of))}%`;
+}
+
+const sum = (counts) => counts.reduce((total, one) => total + (one ?? 0), 0);
+function sparkline(recent) {
+  const { good, bad, refused } = recent;
+  const most = Math.max(1, ...good.map((one, at) => (one ?? 0) + (bad[at] ?? 0) + (refused[at] ?? 0)));
+  const paths = { good: "", bad: "", refused: "", axis: "" };
+  good.forEach((known, at) => {
+    if (known === null) return;
+    const x = at * 10;
+    paths.axis += `M${x} 39.5h9`;
+    let y = 39;
+    for (const [name, count] of [["good", known], ["bad", bad[at]], ["refused", refused[at]]]) {
+      if (!count) continue;
+      const height = Math.max(2, (38 * count) / most);
+      y -= height;
+      paths[name] += `M${x + 1} ${y.toFixed(1)}h7v${height.toFixed(1)}h-7z`;
+    }
+  });
+  const drawn = Object.entries(paths).filter(([, d]) => d).map(([name, d]) => svg("path", { class: name, d }));
+  return svg("svg", { class: "spark", viewBox: "0 0 300 40", preserveAspectRatio: "none", "aria-hidden": "true" }, ...drawn);
+}
+/** The bars of the last minutes, and the same in words. */
+function minutes(recent) {
+  const counts = [["good", recent.good], ["failed", recent.bad], ["refused", recent.refused]].map(([what, each]) => [what, sum(each)]);
+  if (counts.every(([, count]) => count === 0)) {
+    return make("figure", {}, make("figcaption", {}, `no calls seen in the last ${lengthOf(recent)}`));
+  }
+  const text = counts.filter(([what, count]) => count > 0 || what === "good").map(([what, count]) => `${number(count)} ${what}`).join(", ");
+  return make("figure", {}, sparkline(recent), make("figcaption", {}, `seen in the last ${lengthOf(recent)}: ${text}`));
+}
+function lengthOf(recent) {
+  const seen = recent.good.filter((one) => one !== null).length;
+  return seen >= recent.good.length ? "5 min" : span(seen * state.overview.bucket_ms);
+}
+
+// ---- The whole page
+
+const frame = () => new Promise((done) => (document.hidden ? setTimeout(done) : requestAnimationFrame(done)));
+const sections = new Map();
+function sectionOf(kind) {
+  let section = sections.get(kind);
+  if (!section) {
+    const count = make("span", { className: "count" });
+    const grid = make("div", { className: "grid" });
+    const node = make("section", { className: "kind", "data-kind": kind, "aria-label": kindName(kind) }, make("h2", {}, kindName(kind), " ", count), grid);
+    section = { node, grid, count };
+    sections.set(kind, section);
+    const order = [ATTENTION, ...Object.keys(KINDS), kind];
+    const place = [...sections.keys()].sort((one, other) => order.indexOf(one) - order.indexOf(other));
+    for (const each of place) find("policies").append(sections.get(each).node);
+  }
+  return section;
+}
+
+/** Brings everything up to date, in slices that leave room for typing. */
+async function render() {
+  const overview = state.overview;
+  let begun = performance.now();
+  headline();
+  const seen = new Set();
+  for (const policy of overview.policies) {
+    const key = keyOf(policy);
+    seen.add(key);
+    state.policies.set(key, policy);
+    let card = state.cards.get(key);
+    const isNew = !card;
+    if (isNew) state.cards.set(key, (card = new Card(policy)));
+    card.update(policy);
+    const section = sectionOf(card.rank < 2 ? ATTENTION : policy.kind);
+    if (card.section !== section) moveTo(card, section);
+    if (isNew) offerKind(policy.kind);
+    if (performance.now() - begun > 8) { await frame(); begun = performance.now(); }
+  }
+  // Another process has answered, which knows fewer of them.
+  for (const [key, card] of state.cards) {
+    if (seen.has(key)) continue;
+    card.node.remove();
+    state.cards.delete(key);
+    state.policies.delete(key);
+  }
+  sort();
+  filter();
+  if (overview.position !== state.findings) { state.findings = overview.position; lookForFindings(); }
+  if (state.opened) updateNow();
+  tick();
+}
+/** Whoever has the focus keeps it. */
+function moveTo(card, section) {
+  const isFocused = card.node.contains(document.activeElement);
+  card.section = section;
+  filterOne(card);
+  section.grid.append(card.node);
+  if (isFocused) card.button.focus();
+}
+function offerKind(kind) {
+  const offered = [...find("kind").options].some((option) => option.value === kind);
+  if (!offered) find("kind").append(make("option", { value: kind }, kindName(kind)));
+}
+function sort() {
+  for (const section of sections.values()) {
+    const { grid } = section;
+    const cards = [...state.cards.values()].filter((card) => card.section === section);
+    cards.sort((one, other) => one.rank - other.rank || one.policy.name.localeCompare(other.policy.name));
+    cards.forEach((card, at) => {
+      if (grid.children[at] === card.node) return;
+      const isFocused = card.node.contains(document.activeElement);
+      grid.insertBefore(card.node, grid.children[at] ?? null);
+      if (isFocused) card.button.focus();
+    });
+  }
+}
+function headline() {
+  const { title, attention, policies, access: may, all_disabled } = state.overview;
+  write(find("title"), title);
+  const isAlarm = policies.some((one) => one.attention?.level === "alarm");
+  const verdict = policies.length === 0 ? "There are no policies"
+    : attention === 0 ? `All ${many(policies.length, "policy is", "policies are")} well`
+    : `${number(attention)} of ${many(policies.length, "policy", "policies")} ${attention === 1 ? "needs" : "need"} attention`;
+  write(find("verdict"), verdict);
+  const level = isAlarm ? "alarm" : attention > 0 ? "notice" : "";
+  const shape = isAlarm ? "open" : attention > 0 ? "notice" : "closed";
+  const holder = find("verdict-mark");
+  if (holder.dataset.level !== level || !holder.firstChild) {
+    holder.className = "state";
+    holder.dataset.level = level;
+    holder.replaceChildren(mark(shape));
+    const colour = { alarm: "%23c0352c", notice: "%23b07a10", "": "%23378257" }[level];
+    const d = SHAPES[shape].join("");
+    find("icon").href = `data:image/svg+xml,<svg xmlns='${SVG}' viewBox='0 0 16 16'><path fill-rule='evenodd' fill='${colour}' d='${d}'/></svg>`;
+  }
+  document.title = attention > 0 ? `(${attention}) ${title}` : title;
+  write(find("actor"), may.actor ? `you are ${may.actor}` : "");
+  show(find("all-off"), may.control && !all_disabled);
+  const off = find("all-disabled");
+  const text = all_disabled ? `All policies are switched off: ${all_disabled.reason}${all_disabled.actor ? `, by ${all_disabled.actor}` : ""}` : "";
+  if (off.dataset.text !== text + may.control) {
+    off.dataset.text = text + may.control;
+    off.replaceChildren(make("span", {}, text), may.control ? make("button", { type: "button", onclick: () => openAll("enable_all") }, "Switch on again…") : "");
+    show(off, text !== "");
+  }
+}
+
+function filterOne(card) {
+  const words = find("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const kind = find("kind").value;
+  return apply(card, words, kind, find("unhealthy").checked);
+}
+function apply(card, words, kind, unhealthy) {
+  const is = (!kind || card.policy.kind === kind) && (!unhealthy || card.rank < 2) && words.every((word) => card.hay.includes(word));
+  show(card.node, is);
+  return is;
+}
+function filter() {
+  const words = find("search").value.toLowerCase().split(/\s+/).filter(Boolean);
+  const kind = find("kind").value;
+  const unhealthy = find("unhealthy").checked;
+  const counts = new Map([...sections.values()].map((section) => [section, [0, 0]]));
+  let shown = 0;
+  for (const card of state.cards.values()) {
+    const is = apply(card, words, kind, unhealthy);
+    const count = counts.get(card.section);
+    count[0] += is;
+    count[1] += 1;
+    shown += is;
+  }
+  for (const [section, [is, all]] of counts) {
+    show(section.node, is > 0);
+    write(section.count, is === all ? number(all) : `${number(is)} of ${number(all)}`);
+  }
+  const all = state.cards.size;
+  write(find("shown"), shown === all ? "" : `${number(shown)} of ${number(all)} shown`);
+  const empty = find("empty");
+  write(empty, all === 0 ? "No function is annotated, and no policy is defined." : "Nothing here is like that. Clear the search to see all policies.");
+  show(empty, shown === 0 && state.overview !== null);
+}
+
+/** Once a second: what counts down, and whether all of this is old. */
+function tick() {
+  const passed = age();
+  const isStale = state.overview === null ? state.trouble !== null : passed > 2.5 * pause() + 1500;
+  document.body.classList.toggle("stale", isStale);
+  const silent = `no answer for ${span(passed)}: these values are old`;
+  write(find("freshness"), state.overview === null ? "connecting" : isStale ? silent : `live, ${Math.round(passed / 1000)} s ago`);
+  write(find("trouble"), state.trouble ?? "");
+  show(find("trouble"), state.trouble !== null);
+  if (isStale) return;
+  for (const card of state.cards.values()) if (!card.node.hidden && card.policy.kind === "circuit_breaker") card.tick(passed);
+  if (state.opened) tickNow(passed);
+}
+
+async function lookForFindings() {
+  const findings = await get("findings").catch(() => []);
+  find("findings").replaceChildren(...findings.slice(0, 50).map((one) => make("li", {}, one.text)));
+  write(find("findings-count"), String(findings.length));
+  show(find("findings-section"), findings.length > 0);
+}
+
+async function lookForFunctions() {
+  const graph = await get("graph").catch(() => ({ functions: [], edges: [] }));
+  const list = graph.functions.map((one) => {
+    const details = make("details", {}, make("summary", { title: `${one.file}:${one.line}` }, make("code", {}, one.name)));
+    details.addEventListener("toggle", async () => { if (details.open) details.replaceChildren(details.firstChild, await explained(one.name)); });
+    return details;
+  });
+  find("functions").replaceChildren(...list);
+  write(find("functions-count"), number(list.length));
+  show(find("functions-section"), list.length > 0);
+}
+/** The stack of a function from the top, with its settings, its worst case and what does not fit. */
+async function explained(name, current) {
+  try {
+    const one = await get("function", { name });
+    const layers = one.layers.map((layer) => {
+      const settings = layer.settings.filter((each) => each.value !== null).map((each) => `${each.key} = ${each.value}`).join(", ");
+      const item = make("li", {}, `${oneOf(layer.kind)} `, make("code", {}, layer.policy === name ? "" : layer.policy),
+        make("span", { className: "facts" }, layer.lets_through ? "lets every call through: nobody defines it" : settings));
+      if (current && layer.kind === current.kind && layer.policy === current.name) item.setAttribute("aria-current", "true");
+      return item;
+    });
+    return make("div", {},
+      make("ol", { className: "stack" }, layers, make("li", {}, "the body")),
+      make("p", { className: "facts" }, one.worst_case_ms === null ? "Nothing limits how long it takes" : `Takes at most ${span(one.worst_case_ms)}`, `, at ${one.file}:${one.line}`),
+      one.warnings.map((warning) => make("p", { className: "warning" }, warning)));
+  } catch (error) {
+    return make("p", { className: "warning" }, error.message);
+  }
+}
+
+// ---- Detail
+
+const dialog = find("detail");
+dialog.addEventListener("close", () => { state.opened = null; });
+dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+
+function openDialog(title, subtitle, ...children) {
+  dialog.replaceChildren(
+    make("div", { className: "bar" }, make("div", {}, make("h2", { id: "detail-title" }, title), make("p", {}, subtitle)),
+      make("button", { type: "button", onclick: () => dialog.close() }, "Close")),
+    ...children);
+  if (!dialog.open) dialog.showModal();
+  dialog.scrollTop = 0;
+}
+
+const DEEDS = {
+  reset: ["Reset", "Closes it with an empty window: calls go through from the next one on, and it opens again if they fail.", false],
+  disable: ["Let all calls through", "Refuses nothing, whatever happens.", true],
+  metrics_only: ["Only watch", "Refuses nothing, and shows what it would do.", true],
+  force_open: ["Force open", "Refuses every call.", true],
+};
+
+async function openDetail(key, deed) {
+  const policy = state.policies.get(key);
+  if (!policy) return;
+  const now = make("div", { className: "now" });
+  const control = make("section", { "aria-label": "Control", hidden: true });
+  const settings = make("div", {});
+  const functions = make("div", {}, make("p", { className: "quiet" }, policy.call_sites.length === 0 ? "No annotated function: it is used by hand." : ""));
+  const more = make("div", {});
+  state.opened = { key, now, more, settings, version: null };
+  openDialog(policy.name, oneOf(policy.kind), now, control,
+    make("h3", {}, policy.call_sites.length === 1 ? "The function it stands on" : `The ${many(policy.call_sites.length, "function")} it stands on`), functions,
+    make("h3", {}, "Settings, and where each comes from"), settings,
+    make("h3", {}, "Since the program started"), more);
+  updateNow();
+  if (access().control && policy.kind === "circuit_breaker") {
+    const form = make("div", {});
+    const buttons = Object.entries(DEEDS).map(([name, [label]]) => make("button", { type: "button", onclick: () => form.replaceChildren(steerForm(policy, name, form)) }, `${label}…`));
+    control.append(make("h3", {}, "Control"), make("div", { className: "actions" }, buttons), form);
+    control.hidden = false;
+    if (deed) { form.replaceChildren(steerForm(policy, deed, form)); form.querySelector("input")?.focus(); }
+  }
+  for (const name of policy.call_sites.slice(0, 20)) {
+    functions.append(make("p", {}, make("code", {}, name)), await explained(name, policy));
+  }
+  if (policy.call_sites.length > 20) functions.append(make("p", { className: "quiet" }, `and ${policy.call_sites.length - 20} more`));
+}
+
+/** State, why, since when and until when: what is asked first. */
+function updateNow() {
+  const opened = state.opened;
+  const policy = state.policies.get(opened.key);
+  if (!policy) return;
+  const level = policy.attention?.level ?? "";
+  const live = policy.live;
+  opened.answers = [];
+  const answer = (term, value) => { const place = make("dd", {}); opened.answers.push([place, value]); return [make("dt", {}, term), place]; };
+  const rows = [];
+  const why = live.why ?? policy.attention?.because;
+  if (why) rows.push(answer("why", () => why));
+  if (live.since_ms != null) rows.push(answer("since", (passed) => `${clock(state.overview.at_ms - live.since_ms)}, ${lasted(live.since_ms + passed)} ago`));
+  if (live.next_probe_in_ms != null) rows.push(answer(live.state === "half_open" ? "next probe" : "tried again", (passed) => left(live.next_probe_in_ms - passed)));
+  if (live.next_step_in_ms != null) rows.push(answer("next step", (passed) => left(live.next_step_in_ms - passed)));
+  if (live.overridden) {
+    rows.push(answer("steered by", () => live.overridden.by.actor ?? "somebody"));
+    rows.push(answer("until", (passed) => live.overridden.ends_in_ms === null ? "somebody takes it back" : `it ends ${left(live.overridden.ends_in_ms - passed)}`));
+  }
+  if (live.would_be) rows.push(answer("would be", () => WORDS[live.would_be] + (live.would_be_why ? `: ${live.would_be_why}` : "")));
+  if (live.window) rows.push(answer("window", () => `${many(live.window.calls, "call")}, ${number(live.window.failures)} failed`));
+  for (const [what, value] of policy.kind === "circuit_breaker" ? [] : faceOf(policy).facts(policy).filter(Boolean)) rows.push(answer(what.trim(), value));
+  opened.now.replaceChildren(
+    make("p", { className: "state", "data-level": level }, mark(shapeOf(policy)), wordOf(policy)),
+    make("dl", { className: "answers" }, rows),
+    policy.recent?.good.some((one) => one !== null) && ["circuit_breaker", "bulkhead", "rate_limit"].includes(policy.kind) ? minutes(policy.recent) : "");
+  tickNow(age());
+  const counts = Object.entries(live.counts && !Array.isArray(live.counts) ? live.counts : {});
+  const times = Object.entries(live.time_in ?? {}).map(([name, ms]) => [name.replace(/_ms$/, ""), ms]).filter(([, ms]) => ms > 0);
+  opened.more.replaceChildren(make("dl", { className: "answers" },
+    counts.map(([name, count]) => [make("dt", {}, name.replaceAll("_", " ")), make("dd", {}, number(count))]),
+    times.map(([name, ms]) => [make("dt", {}, `time ${WORDS[name] ?? name}`.toLowerCase()), make("dd", {}, span(ms))])));
+  opened.more.previousElementSibling.hidden = counts.length + times.length === 0;
+  if (opened.version !== policy.version && !opened.settings.querySelector("form")) { opened.version = policy.version; showSettings(policy, opened.settings); }
+}
+function tickNow(passed) {
+  for (const [place, value] of state.opened.answers ?? []) write(place, value(passed));
+}
+
+async function showSettings(policy, place) {
+  const query = { kind: policy.kind, name: policy.name };
+  try {
+    const { settings, version } = await get("policy", query);
+    const decides = new Set(["failure_threshold", "failure_rate", "slow_call", "window", "window_time", "open_for"].filter((key) => (policy.live.why ?? "").includes(key.replace("_rate", " rate")) || (policy.live.why ?? "").includes(key)));
+    const rows = settings.map((setting) => {
+      const row = make("tr", { className: `${setting.source.from === "default" ? "default" : ""} ${decides.has(setting.key) ? "decides" : ""}` });
+      const change = make("td", {});
+      if (access().control) {
+        change.append(make("button", { type: "button", "aria-label": `Change ${setting.key}`, onclick: () => editor(row, policy, setting, version) }, "Change…"));
+      }
+      row.append(make("td", {}, make("code", {}, setting.key)), make("td", {}, setting.value === null ? "none" : String(setting.value)), make("td", {}, origin(setting.source)), change);
+      return row;
+    });
+    place.replaceChildren(make("table", {},
+      make("thead", {}, make("tr", {}, ["setting", "value", "from", ""].map((head) => make("th", { scope: "col" }, head)))),
+      make("tbody", {}, rows)));
+  } catch (error) {
+    place.replaceChildren(make("p", { className: "warning" }, error.message));
+  }
+}
+function origin(source) {
+  const { from } = source;
+  if (from === "attribute") return `attribute at ${source.file}:${source.line}`;
+  if (from === "file") return `file ${source.file}:${source.line}`;
+  if (from === "environment") return `variable ${source.variable}`;
+  if (from === "override") {
+    const { reason, actor, lasting_ms } = source.by;
+    return `override: ${reason}${actor ? `, by ${actor}` : ""}${lasting_ms === null ? "" : `, for ${span(lasting_ms)}`}`;
+  }
+  return from;
+}
+
+// ---- Control
+
+function field(label, input) {
+  return make("label", { className: "field" }, make("span", {}, label), input);
+}
+/** Why and for how long: what every deed is asked for. */
+function asking(hasEnd) {
+  const reason = make("input", { type: "text", required: true, maxLength: 500, autocomplete: "off" });
+  const lasting = make("select", {}, [["", "until somebody takes it back"], ["5m", "5 minutes"], ["30m", "30 minutes"], ["2h", "2 hours"], ["12h", "12 hours"]].map(([value, text]) => make("option", { value }, text)));
+  return {
+    fields: [field("Why", reason), hasEnd ? field("For how long", lasting) : null],
+    body: () => ({ reason: reason.value, ...(hasEnd && lasting.value ? { lasting: lasting.value } : {}) }),
+  };
+}
+function formOf(label, explanation, fields, submit, cancel) {
+  const error = make("p", { className: "error", role: "alert" });
+  const main = make("button", { type: "submit", className: "main" }, label);
+  return make("form", {
+    onsubmit: async (event) => {
+      event.preventDefault();
+      main.disabled = true;
+      error.textContent = "";
+      try { await submit(); } catch (wrong) { error.textContent = wrong.message; }
+      main.disabled = false;
+      look();
+    },
+  }, explanation ? make("p", {}, explanation) : null, fields, error, make("div", { className: "actions" }, main, make("button", { type: "button", onclick: cancel }, "Cancel")));
+}
+function steerForm(policy, deed, place) {
+  const [label, explanation, hasEnd] = DEEDS[deed];
+  const ask = asking(hasEnd);
+  const done = async () => {
+    await send("POST", `policy/${deed}`, { kind: policy.kind, name: policy.name }, ask.body());
+    place.replaceChildren(make("p", { role: "status" }, `Done: ${label.toLowerCase()}.`));
+  };
+  const form = formOf(label, explanation, ask.fields, done, () => place.replaceChildren());
+  queueMicrotask(() => form.querySelector("input").focus());
+  return form;
+}
+function openAll(deed) {
+  const isOff = deed === "disable_all";
+  const ask = asking(isOff);
+  const done = async () => { await send("POST", deed, null, ask.body()); dialog.close(); };
+  const explanation = isOff ? "Every policy lets every call through, also those that become known later." : "What is written about each policy holds again.";
+  openDialog(isOff ? "Switch all policies off" : "Switch all policies on again", "", formOf(isOff ? "Switch all off" : "Switch on again", explanation, ask.fields, done, () => dialog.close()));
+  dialog.querySelector("input").focus();
+}
+function editor(row, policy, setting, version) {
+  const close = () => { holder.remove(); row.querySelector("button")?.focus(); };
+  const value = make("input", { type: "text", value: setting.value === null ? "" : String(setting.value), spellcheck: false, autocomplete: "off" });
+  const ask = asking(true);
+  const outcome = make("p", { className: "outcome", role: "status" });
+  const given = () => (typeof setting.value === "number" && value.value.trim() !== "" && Number.isFinite(Number(value.value)) ? Number(value.value) : value.value);
+  const patch = (body, query) => send("PATCH", "policy", { kind: policy.kind, name: policy.name, ...query }, body, { "if-match": `"${version}"` });
+  const told = ({ changes, consequence }) => {
+    const lines = changes.map((one) => `${one.key}: ${one.from ?? "none"} → ${one.to ?? "none"}`);
+    return `${lines.join(", ") || "nothing would change"}${consequence ? `. ${consequence}` : ""}`;
+  };
+  const finish = async (body) => { await patch(body); holder.remove(); state.opened.version = null; };
+  const form = formOf("Apply", `A new value for ${setting.key}, over what is written elsewhere.`,
+    [field(setting.key, value), ask.fields, outcome], () => finish({ set: { [setting.key]: given() }, ...ask.body() }), close);
+  const attempt = async (run) => { const error = form.querySelector(".error"); error.textContent = ""; try { await run(); } catch (wrong) { error.textContent = wrong.message; } };
+  form.lastElementChild.insertBefore(make("button", { type: "button", onclick: () => attempt(async () => { outcome.textContent = told(await patch({ set: { [setting.key]: given() } }, { dry_run: "true" })); }) }, "Try it out"), form.lastElementChild.lastElementChild);
+  if (setting.source.from === "override") {
+    form.lastElementChild.insertBefore(make("button", { type: "button", onclick: () => attempt(async () => { await finish({ take_back: [setting.key], reason: ask.body().reason || "taken back" }); look(); }) }, "Take the override back"), form.lastElementChild.lastElementChild);
+  }
+  row.parentElement.querySelector("form")?.closest("tr").remove();
+  const cell = make("td", { colSpan: 4 }, form);
+  const holder = make("tr", {}, cell);
+  row.after(holder);
+  value.focus();
+  value.select();
+}
+
+// ---- Beginning
+
+find("all-off").addEventListener("click", () => openAll("disable_all"));
+find("search").addEventListener("input", filter);
+find("kind").addEventListener("change", filter);
+find("unhealthy").addEventListener("change", filter);
+document.addEventListener("keydown", (event) => {
+  const isTyping = event.target.matches?.("input[type=text], input[type=search], select, textarea");
+  if (event.ctrlKey || event.metaKey || event.altKey || dialog.open) return;
+  if (event.key === "Escape" && event.target === find("search")) { find("search").value = ""; filter(); find("search").blur(); }
+  if (isTyping) return;
+  if (event.key === "/") { event.preventDefault(); find("search").focus(); find("search").select(); }
+  if (event.key === "u") find("unhealthy").click();
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) { clearTimeout(timer); unlisten(); } else { look(); listen(); }
+});
+setInterval(tick, 1000);
+
+(async () => {
+  await look();
+  const history = await get("events").catch(() => ({ events: [], position: 0 }));
+  state.position = history.position;
+  history.events.slice(-100).forEach(addChange);
+  lookForFunctions();
+  lookForFindings();
+  listen();
+})();

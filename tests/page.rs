@@ -1,0 +1,303 @@
+//! The page in a real browser: what it shows, what it steers, and what it never does.
+//!
+//! Pictures of the main states are left in `target/screenshots`.
+
+#[path = "page/browser.rs"]
+mod browser;
+#[path = "page/served.rs"]
+mod served;
+
+use browser::{Browser, DESKTOP, Found, Window};
+use resilient::http::{Access, Actor, Options};
+use resilient::{
+    CircuitBreakerPolicy, CircuitBreakerState, Rejected, bulkhead, circuit_breaker, fallback,
+    policy, registry, retry, timeout,
+};
+use served::served;
+use tokio::sync::Mutex;
+
+/// One browser at a time: they share the registry, and this machine.
+static ALONE: Mutex<()> = Mutex::const_new(());
+
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("it does not answer")]
+    Down,
+    #[error(transparent)]
+    Rejected(#[from] Rejected),
+}
+
+#[fallback(value = 0)]
+#[timeout("page.price", 5s)]
+#[circuit_breaker("page.pricing", failure_threshold = 3, open_for = 60s)]
+#[retry("page.pricing", 2, backoff = fixed(1ms))]
+#[bulkhead("page.pricing", 20, queue = 10)]
+async fn price(is_up: bool) -> Result<u32, Error> {
+    if is_up { Ok(7) } else { Err(Error::Down) }
+}
+
+fn with_control() -> Options {
+    Options::new()
+        .title("shop")
+        .authorise(|_, _| Some(Actor::new("ana")))
+}
+
+fn tile(name: &str) -> String {
+    format!(
+        "[...document.querySelectorAll('.tile')].find((tile) => tile.querySelector('.open-tile').textContent === {name:?})"
+    )
+}
+
+fn breaker(name: &str) -> String {
+    format!("document.querySelector('.tile[aria-label=\"circuit breaker {name}\"]')")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_breaker_goes_red_and_tells_why_and_is_steered() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let Some(browser) = Browser::open(DESKTOP).await? else {
+        return Ok(());
+    };
+    let shop = served(with_control()).await?;
+    for _ in 0..20 {
+        assert_eq!(price(true).await.ok(), Some(7));
+    }
+    browser.go(&shop).await?;
+    is_well(&browser).await?;
+    for _ in 0..6 {
+        assert_eq!(price(false).await.ok(), Some(0), "the fallback answers");
+    }
+    is_red_and_tells_why(&browser).await?;
+    shows_where_its_threshold_was_set(&browser).await?;
+    is_reset(&browser).await?;
+    refuses_what_is_no_duration(&browser).await?;
+    turns_grey_when_nobody_answers(&browser).await?;
+    browser.close().await
+}
+
+async fn is_well(browser: &Browser) -> Found<()> {
+    let tile = breaker("page.pricing");
+    browser
+        .wait_for(&format!("{tile}?.textContent.includes('closed')"))
+        .await?;
+    browser
+        .wait_for("document.querySelectorAll('#functions details').length > 0")
+        .await?;
+    browser.picture("healthy").await?;
+    Ok(())
+}
+
+async fn is_red_and_tells_why(browser: &Browser) -> Found<()> {
+    let tile = breaker("page.pricing");
+    browser
+        .wait_for(&format!("{tile}.textContent.includes('OPEN')"))
+        .await?;
+    let text = browser.script(&format!("return {tile}.innerText")).await?;
+    let text = text.as_str().unwrap_or_default();
+    for told in [
+        "3 of the last 3 calls failed (failure_threshold = 3)",
+        "tried again in",
+        "affects page::price",
+        "set at tests/page.rs:",
+    ] {
+        assert!(text.contains(told), "{told:?} is missing in {text}");
+    }
+    let verdict = browser
+        .script("return document.querySelector('#verdict').innerText")
+        .await?;
+    assert!(
+        verdict
+            .as_str()
+            .is_some_and(|verdict| verdict.contains("attention")),
+        "{verdict}"
+    );
+    browser
+        .wait_for("document.querySelector('#changes').innerText.includes('page.pricing')")
+        .await?;
+    browser.picture("open").await?;
+    Ok(())
+}
+
+async fn shows_where_its_threshold_was_set(browser: &Browser) -> Found<()> {
+    browser
+        .click("[aria-label='circuit breaker page.pricing'] .open-tile")
+        .await?;
+    browser
+        .wait_for("document.querySelector('dialog table tr.decides')")
+        .await?;
+    browser
+        .wait_for("document.querySelector('dialog .stack [aria-current]')")
+        .await?;
+    browser.picture("detail").await?;
+    let decides = browser
+        .script("return document.querySelector('tr.decides').innerText")
+        .await?;
+    assert!(
+        decides
+            .as_str()
+            .is_some_and(|row| row.contains("attribute at tests/page.rs")),
+        "{decides}"
+    );
+    browser.press("\u{e00c}").await?; // Escape
+    browser
+        .wait_for("!document.querySelector('dialog').open")
+        .await?;
+    Ok(())
+}
+
+/// A reset asks for a reason, and is done by whom the authoriser named.
+async fn is_reset(browser: &Browser) -> Found<()> {
+    let tile = breaker("page.pricing");
+    browser
+        .click("[aria-label='circuit breaker page.pricing'] .actions button")
+        .await?;
+    browser
+        .wait_for("document.querySelector('dialog form input')")
+        .await?;
+    browser
+        .type_into("dialog form input", "the price list is back")
+        .await?;
+    browser.picture("control").await?;
+    browser.click("dialog form button.main").await?;
+    browser
+        .wait_for(&format!("{tile}.textContent.includes('closed')"))
+        .await?;
+    let breaker = registry()
+        .circuit_breaker("page.pricing")
+        .ok_or("it is known")?;
+    assert_eq!(breaker.state(), CircuitBreakerState::Closed);
+    let changes = "document.querySelector('#changes').innerText";
+    browser
+        .wait_for(&format!(
+            "{changes}.includes('the price list is back, by ana')"
+        ))
+        .await?;
+    Ok(())
+}
+
+async fn refuses_what_is_no_duration(browser: &Browser) -> Found<()> {
+    browser.script("[...document.querySelectorAll('dialog td button')].find((one) => one.ariaLabel === 'Change open_for').click()").await?;
+    let value = "dialog table form input";
+    browser
+        .script("document.querySelector('dialog table form input').value = ''")
+        .await?;
+    browser.type_into(value, "soon").await?;
+    browser
+        .script("document.querySelectorAll('dialog table form input')[1].value = 'a slip'")
+        .await?;
+    browser.click("dialog table form button.main").await?;
+    browser.wait_for("document.querySelector('dialog table form .error').innerText.includes('a duration with its unit')").await?;
+    assert!(
+        browser
+            .complaints()
+            .await?
+            .iter()
+            .all(|one| one["source"] == "network"),
+        "only the 422"
+    );
+    Ok(())
+}
+
+async fn turns_grey_when_nobody_answers(browser: &Browser) -> Found<()> {
+    browser
+        .script("document.querySelector('dialog').close()")
+        .await?;
+    browser.disconnect().await?;
+    browser
+        .wait_for("document.body.classList.contains('stale')")
+        .await?;
+    let freshness = browser
+        .script("return document.querySelector('#freshness').innerText")
+        .await?;
+    assert!(
+        freshness
+            .as_str()
+            .is_some_and(|told| told.contains("these values are old")),
+        "{freshness}"
+    );
+    browser.picture("stale").await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_steer_sees_no_button_and_nothing_is_asked_of_others() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let Some(browser) = Browser::open(Window {
+        is_dark: true,
+        ..DESKTOP
+    })
+    .await?
+    else {
+        return Ok(());
+    };
+    let name = "<img src=x onerror=alert(1)> & \u{202e}\u{1f600} naïve \"name\"";
+    let policies = policy(name).circuit_breaker(CircuitBreakerPolicy::new());
+    policies.register()?;
+    let odd = registry().circuit_breaker(name).ok_or("it is known")?;
+    odd.force_open("<script>alert(2)</script>");
+    let reader = |_: &axum::http::request::Parts, access| {
+        (access == Access::Read).then(|| Actor::new("a reader"))
+    };
+    let shop = served(Options::new().title("<b>shop</b>").authorise(reader)).await?;
+    browser.go(&shop).await?;
+    let tile = tile(name);
+    browser
+        .wait_for(&format!("{tile}?.innerText.includes('FORCED OPEN')"))
+        .await?;
+    browser
+        .wait_for(&format!(
+            "{tile}.innerText.includes('<script>alert(2)</script>')"
+        ))
+        .await?;
+    browser
+        .wait_for("document.querySelector('#title').innerText === '<b>shop</b>'")
+        .await?;
+    let parsed = "return document.querySelectorAll('img, main script, h1 b').length";
+    assert_eq!(browser.script(parsed).await?, 0, "names are texts");
+    assert_eq!(
+        browser
+            .script("return document.querySelectorAll('.actions button').length")
+            .await?,
+        0
+    );
+    assert_eq!(
+        browser
+            .script("return document.querySelector('#all-off').hidden")
+            .await?,
+        true
+    );
+    browser.picture("dark").await?;
+
+    browser
+        .script(&format!("{tile}.querySelector('.open-tile').click()"))
+        .await?;
+    browser
+        .wait_for("document.querySelector('dialog table tbody tr')")
+        .await?;
+    assert_eq!(
+        browser
+            .script("return document.querySelectorAll('dialog td button, dialog form').length")
+            .await?,
+        0
+    );
+    let refused = browser
+        .script("return fetch('resilience/policy/reset?kind=circuit_breaker&name=page.pricing', { method: 'POST', body: '{\"reason\":\"r\"}', headers: { 'content-type': 'application/json' } }).then((answer) => answer.status)")
+        .await?;
+    assert_eq!(refused, 403);
+
+    let requests = browser.requests().await?;
+    // The browser's own first page comes from itself.
+    let ours = ["data:", "chrome://", &shop];
+    let is_foreign = |url: &&String| !ours.iter().any(|ours| url.starts_with(ours));
+    let foreign: Vec<_> = requests.iter().filter(is_foreign).collect();
+    assert!(requests.len() > 3 && foreign.is_empty(), "{foreign:?}");
+    let complaints = browser.complaints().await?;
+    let other = complaints.iter().filter(|one| {
+        !one["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("403"))
+    });
+    assert_eq!(other.count(), 0, "{complaints:?}");
+    odd.reset("the test is over");
+    browser.close().await
+}
