@@ -4,8 +4,10 @@ use resilient::{
     BulkheadPolicy, Rate, RateLimitPolicy, Rejected, TimeoutPolicy, bulkhead, circuit_breaker,
     hedge, policy, rate_limit, registry, resilient, retry, timeout,
 };
+use std::future::poll_fn;
 use std::hint::black_box;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
 
 #[derive(Debug)]
 struct Error;
@@ -46,6 +48,60 @@ async fn failing(succeed: bool) -> Result<u64, Error> {
     } else {
         Err(Error)
     }
+}
+
+#[circuit_breaker("allocation.failing_in_time", failure_rate = 100%, window_time = 10s)]
+async fn failing_in_time(succeed: bool) -> Result<u64, Error> {
+    if succeed {
+        Ok(black_box(1))
+    } else {
+        Err(Error)
+    }
+}
+
+/// Half-open for ever: so many good probes are more than this program makes.
+#[circuit_breaker(
+    "allocation.half_open",
+    failure_threshold = 1,
+    open_for = 1ms,
+    half_open_for = 1h,
+    success_threshold = 1_000_000
+)]
+async fn half_open(number: u32) -> Result<u64, Error> {
+    match number {
+        FAIL => Err(Error),
+        HANG => std::future::pending().await,
+        _ => Ok(black_box(1)),
+    }
+}
+
+const FAIL: u32 = u32::MAX;
+const HANG: u32 = u32::MAX - 1;
+
+#[timeout(5s)]
+#[circuit_breaker("allocation.pending", failure_rate = 50%, window = 100)]
+#[retry(3)]
+#[timeout(1s)]
+#[bulkhead(20)]
+async fn pending_once() -> Result<u64, Error> {
+    // Not tokio's `yield_now`, which keeps wakers in a list of the runtime's.
+    let mut has_waited = false;
+    poll_fn(|context| {
+        if has_waited {
+            return Poll::Ready(());
+        }
+        has_waited = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+    Ok(black_box(1))
+}
+
+#[retry(3, backoff = fixed(0s), budget = 50%)]
+async fn retried(number: u32) -> Result<u64, Error> {
+    let _ = black_box(number);
+    Ok(1)
 }
 
 #[resilient("allocation.undefined")]
@@ -116,17 +172,15 @@ fn allocations(call: impl AsyncFn(u32)) -> u64 {
             call(number).await;
         }
         // `block_on` inside the measurement would count what the runtime does.
-        let mut calls = std::pin::pin!(async {
+        let mut calls = pin!(async {
             for number in 0..1000 {
                 call(number).await;
             }
         });
         let counted = allocation_counter::measure(|| {
-            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-            assert!(
-                calls.as_mut().poll(&mut context).is_ready(),
-                "no call has to wait"
-            );
+            let mut context = Context::from_waker(Waker::noop());
+            // What is pending here is ready when it is polled again.
+            while calls.as_mut().poll(&mut context).is_pending() {}
         });
         counted.count_total
     })
@@ -198,6 +252,51 @@ fn a_call_that_fails_in_a_closed_breaker_allocates_nothing() {
     let allocated = allocations(async |number| {
         assert_eq!(failing(number % 10 != 0).await.is_ok(), number % 10 != 0);
     });
+    assert_eq!(allocated, 0);
+}
+
+#[test]
+fn a_call_that_fails_in_a_breaker_over_time_allocates_nothing() {
+    let allocated = allocations(async |number| {
+        let succeeds = number % 10 != 0;
+        assert_eq!(failing_in_time(succeeds).await.is_ok(), succeeds);
+    });
+    assert_eq!(allocated, 0);
+}
+
+#[test]
+fn a_probe_and_a_refusal_of_a_half_open_breaker_allocate_nothing() {
+    let mut context = Context::from_waker(Waker::noop());
+    let mut failed = pin!(half_open(FAIL));
+    assert!(matches!(
+        failed.as_mut().poll(&mut context),
+        Poll::Ready(Err(_))
+    ));
+    let breaker = registry().circuit_breaker("allocation.half_open").unwrap();
+    while breaker.state() != resilient::CircuitBreakerState::HalfOpen {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let allocated = allocations(async |number| assert!(half_open(number).await.is_ok()));
+    assert_eq!(allocated, 0, "probes");
+    let mut hangs = pin!(half_open(HANG));
+    assert!(
+        hangs.as_mut().poll(&mut context).is_pending(),
+        "the only probe"
+    );
+    let allocated = allocations(async |number| assert!(half_open(number).await.is_err()));
+    assert_eq!(allocated, 0, "refusals");
+    assert_eq!(breaker.state(), resilient::CircuitBreakerState::HalfOpen);
+}
+
+#[test]
+fn a_call_that_counts_for_a_retry_budget_allocates_nothing() {
+    let allocated = allocations(async |number| assert!(retried(number).await.is_ok()));
+    assert_eq!(allocated, 0);
+}
+
+#[test]
+fn a_call_that_has_to_wait_for_its_body_allocates_nothing() {
+    let allocated = allocations(async |_| assert_eq!(pending_once().await.unwrap(), 1));
     assert_eq!(allocated, 0);
 }
 

@@ -17,7 +17,7 @@ use std::fs;
 use std::path::Path;
 
 const CORE: &str = "resilient-core/src";
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 9] = [
     "src",
     CORE,
     "resilient-macros/src",
@@ -25,6 +25,8 @@ const SOURCES: [&str; 7] = [
     "resilient-http/src",
     "xtask/src",
     "examples",
+    "benches/overhead/src",
+    "benches/peers/src",
 ];
 
 fn root() -> &'static Path {
@@ -174,6 +176,8 @@ fn the_code_map_lists_every_file() {
 fn every_member_takes_the_lints_of_the_workspace() {
     for member in [
         "",
+        "benches/overhead/",
+        "benches/peers/",
         "resilient-config/",
         "resilient-core/",
         "resilient-macros/",

@@ -62,6 +62,19 @@ async fn the_flood_of_one_tenant_refuses_nobody_else() {
     );
 }
 
+#[rate_limit("keys.reckoned", 1/h, burst = 1, key = number % 10 + 1)]
+async fn by_last_digit(number: u32) -> Result<(), Error> {
+    let _ = number;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_may_be_reckoned() {
+    assert!(by_last_digit(3).await.is_ok());
+    assert!(by_last_digit(13).await.is_err(), "the same digit");
+    assert!(by_last_digit(4).await.is_ok());
+}
+
 #[rate_limit("keys.drained", 1/m, burst = 1, max_keys = 10, key = *tenant)]
 async fn export(tenant: &u32) -> Result<(), Error> {
     let _ = tenant;

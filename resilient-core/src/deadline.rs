@@ -39,10 +39,17 @@ impl Deadline {
         CURRENT.get()
     }
 
-    /// True if an instant has already been passed. Reads no clock where there is none.
+    /// True if this is an instant, or has one beside a length.
     #[inline]
+    pub(crate) const fn is_instant(self) -> bool {
+        self.at != NEVER
+    }
+
+    /// True if an instant has already been passed. Apart, since it reads the clock.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn has_passed(self) -> bool {
-        self.at != NEVER && now() >= self.at
+        self.is_instant() && now() >= self.at
     }
 
     /// The earlier of `at` and this deadline, if this is an instant.

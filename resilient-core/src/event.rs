@@ -229,8 +229,15 @@ pub(crate) fn emit_rejected_keyed(kind: Kind, key: Option<&StoredKey>, rejected:
     if SUBSCRIBERS.load(Ordering::Relaxed) != 0
         || tracing::level_filters::LevelFilter::current() >= tracing::Level::DEBUG
     {
-        emit_keyed(kind, rejected.policy(), key, What::Rejected(rejected));
+        tell_rejected(kind, key, rejected);
     }
+}
+
+/// Apart, so that a refusal of which nobody hears does not pay for what it would say.
+#[cold]
+#[inline(never)]
+fn tell_rejected(kind: Kind, key: Option<&StoredKey>, rejected: Rejected) {
+    emit_keyed(kind, rejected.policy(), key, What::Rejected(rejected));
 }
 
 /// One line in the log: changes of state are warnings or news, single calls are for debugging.

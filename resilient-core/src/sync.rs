@@ -146,6 +146,16 @@ impl<T> Slots<T> {
         (&self.slots[self.index_of(writer)].0, writer)
     }
 
+    /// The same, if this thread has a slot already: nothing is called, so that who asks may be so
+    /// short as to need no registers of its own.
+    #[inline(always)]
+    pub(crate) fn own_if_assigned(&self) -> Option<(&T, usize)> {
+        // One comparison says that the slot is assigned and in range.
+        let writer = SLOT.get() | self.lone;
+        let slot = self.slots.get(self.index_of(writer))?;
+        Some((&slot.0, writer))
+    }
+
     /// The index of the value that this thread writes.
     #[inline]
     pub(crate) fn own_index(&self) -> usize {

@@ -118,6 +118,11 @@ pub(crate) const fn until(at: Nanos, now: Nanos) -> Duration {
 
 /// The instant `at` on tokio's clock.
 pub(crate) fn instant(at: Nanos) -> tokio::time::Instant {
+    instant_seen_at(at, now)
+}
+
+/// The same where somebody has read our clock already, or has not.
+fn instant_seen_at(at: Nanos, now: impl FnOnce() -> Nanos) -> tokio::time::Instant {
     if CAN_PAUSE {
         let from_base = Duration::from_nanos(at.abs_diff(ORIGIN));
         let instant = if at >= ORIGIN {
@@ -158,6 +163,15 @@ pub(crate) type Timer = tokio::time::Sleep;
 /// If there is no tokio runtime with its timer enabled.
 pub(crate) fn sleep_until(at: Nanos) -> Timer {
     tokio::time::sleep_until(instant(at))
+}
+
+/// The same for who has just read the clock: it is not read again.
+///
+/// # Panics
+///
+/// If there is no tokio runtime with its timer enabled.
+pub(crate) fn sleep_until_seen_at(at: Nanos, now: Nanos) -> Timer {
+    tokio::time::sleep_until(instant_seen_at(at, || now))
 }
 
 /// A timer that fires after `delay`, apart from the future that waits for it.

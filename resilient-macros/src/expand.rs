@@ -91,6 +91,8 @@ fn lent(key: &Expr, site: Span) -> TokenStream {
             let parts = tuple.elems.iter().map(|part| lent(part, site));
             quote_spanned!(span=> &(#(#parts,)*))
         }
+        // A reference binds closer than what stands between its operands.
+        Expr::Binary(_) | Expr::Cast(_) | Expr::Range(_) => quote_spanned!(span=> &(#key)),
         key => quote_spanned!(span=> &#key),
     }
 }

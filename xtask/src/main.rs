@@ -1,6 +1,8 @@
 //! `cargo xtask`: the one runner of this repository. What it prints before each step is the
 //! command that a person would type.
 
+mod build;
+mod instructions;
 mod step;
 
 use std::env;
@@ -16,17 +18,26 @@ const HELP: &str = "\
 usage: cargo xtask <command>
 
 commands:
-  test                  run every test: units, integration, diagnostics, expansions, documentation
-  check                 formatting, clippy and rustdoc, with every warning an error
-  checkout [--times N]  run the checkout example N times (default 10) and name the runs that failed
-  tree                  count the packages that a user of resilient-fn compiles
-  help                  print this text
+  test                    run every test: units, integration, diagnostics, expansions, documentation,
+                          and count the instructions of a call on every path
+  check                   formatting, clippy and rustdoc, with every warning an error
+  instructions [--keep]   count the instructions only; with --keep, keep them for later comparison
+  bench overhead [--quick]
+                          measure what each path costs, alone and in company
+  bench peers [--quick]   measure other libraries beside ours, and print the ratios
+  bench build             measure what attributes cost the compiler
+  checkout [--times N]    run the checkout example N times (default 10) and name the runs that failed
+  tree                    count the packages that a user of resilient-fn compiles
+  help                    print this text
 ";
 
 #[derive(Debug, PartialEq, Eq)]
 enum Command {
     Test,
     Check,
+    Instructions { keep: bool },
+    Bench { package: &'static str, quick: bool },
+    BenchBuild,
     Checkout { times: u32 },
     Tree,
     Help,
@@ -37,6 +48,10 @@ fn main() -> ExitCode {
     let done = match command(&arguments) {
         Ok(Command::Test) => test(),
         Ok(Command::Check) => check(),
+        Ok(Command::Instructions { keep: false }) => instructions::compare(),
+        Ok(Command::Instructions { keep: true }) => instructions::keep(),
+        Ok(Command::Bench { package, quick }) => bench(package, quick),
+        Ok(Command::BenchBuild) => build::bench(),
         Ok(Command::Checkout { times }) => checkout(times),
         Ok(Command::Tree) => tree(),
         Ok(Command::Help) => {
@@ -60,6 +75,20 @@ fn command(arguments: &[String]) -> Result<Command, String> {
     match arguments.as_slice() {
         ["test"] => Ok(Command::Test),
         ["check"] => Ok(Command::Check),
+        ["instructions"] => Ok(Command::Instructions { keep: false }),
+        ["instructions", "--keep"] => Ok(Command::Instructions { keep: true }),
+        ["bench", "build"] => Ok(Command::BenchBuild),
+        ["bench", what @ ("overhead" | "peers"), options @ ..]
+            if matches!(options, [] | ["--quick"]) =>
+        {
+            let package = match *what {
+                "peers" => "resilient-peers",
+                _ => "resilient-overhead",
+            };
+            let quick = !options.is_empty();
+            Ok(Command::Bench { package, quick })
+        }
+        ["bench", ..] => Err("`bench` takes `overhead`, `peers` or `build`".to_owned()),
         ["checkout"] => Ok(Command::Checkout {
             times: DEFAULT_TIMES,
         }),
@@ -69,9 +98,10 @@ fn command(arguments: &[String]) -> Result<Command, String> {
         },
         ["tree"] => Ok(Command::Tree),
         [] | ["help" | "--help" | "-h"] => Ok(Command::Help),
-        ["test" | "check" | "checkout" | "tree", rest @ ..] => {
-            Err(format!("unexpected `{}`", rest.join(" ")))
-        }
+        [
+            "test" | "check" | "instructions" | "checkout" | "tree",
+            rest @ ..,
+        ] => Err(format!("unexpected `{}`", rest.join(" "))),
         [unknown, ..] => Err(format!("there is no command `{unknown}`")),
     }
 }
@@ -79,22 +109,38 @@ fn command(arguments: &[String]) -> Result<Command, String> {
 /// Runs every test of the workspace; one build makes the libraries, the tests and the examples.
 fn test() -> Result<(), Failed> {
     let mut totals = Totals::default();
-    Step::cargo("test --workspace --all-features").run_and_show(|line| totals.add(line))?;
+    // The field that we compare ourselves with has no tests of ours, and takes minutes to build.
+    Step::cargo("test --workspace --exclude resilient-peers --all-features")
+        .run_and_show(|line| totals.add(line))?;
     if totals.is_empty() {
         return Err(Failed::because("no test was run".to_owned()));
     }
     println!("\n{totals}");
-    Ok(())
+    instructions::compare()
+}
+
+/// Runs one of the programs in `benches/`, built as users build: without tokio's `test-util`.
+fn bench(package: &str, quick: bool) -> Result<(), Failed> {
+    let step = Step::cargo(&format!("run --profile bench -p {package}"));
+    let step = if quick {
+        step.argument("--").argument("--quick")
+    } else {
+        step
+    };
+    step.run()
 }
 
 /// Everything about the sources that needs no test to run.
 fn check() -> Result<(), Failed> {
     Step::cargo("fmt --all --check").run()?;
-    Step::cargo("clippy --workspace --all-targets --all-features -- -D warnings").run()?;
+    Step::cargo(
+        "clippy --workspace --exclude resilient-peers --all-targets --all-features -- -D warnings",
+    )
+    .run()?;
     // Tests switch tokio's `test-util` on, and with it another clock: this is what users build.
     Step::cargo("clippy -p resilient-core -p resilient-fn -p resilient-http -- -D warnings")
         .run()?;
-    Step::cargo("doc --workspace --no-deps --all-features")
+    Step::cargo("doc --workspace --exclude resilient-peers --no-deps --all-features")
         .with("RUSTDOCFLAGS", "-D warnings")
         .run()
 }
@@ -167,8 +213,14 @@ mod tests {
     fn every_command_of_the_help_exists() {
         let listed = HELP.lines().skip_while(|line| *line != "commands:").skip(1);
         for line in listed {
-            let name = line.split_whitespace().next().expect("a command");
-            assert!(typed(name).is_ok(), "{name}");
+            // Two words where the first takes a second, and not what is optional or explained.
+            let line = line.strip_prefix("  ").expect("what is listed is indented");
+            if line.starts_with(' ') {
+                continue;
+            }
+            let words = line.split("  ").next().expect("a command");
+            let words = words.split(" [").next().expect("a command");
+            assert!(typed(words).is_ok(), "{words}");
         }
     }
 
@@ -185,10 +237,25 @@ mod tests {
     }
 
     #[test]
+    fn a_bench_may_be_quick() {
+        let bench = |package, quick| Ok(Command::Bench { package, quick });
+        assert_eq!(typed("bench peers"), bench("resilient-peers", false));
+        assert_eq!(
+            typed("bench overhead --quick"),
+            bench("resilient-overhead", true)
+        );
+        assert!(typed("bench peers --fast").is_err());
+    }
+
+    #[test]
     fn what_does_not_exist_is_named() {
         assert_eq!(
-            typed("bench"),
-            Err("there is no command `bench`".to_owned())
+            typed("benchmark"),
+            Err("there is no command `benchmark`".to_owned())
+        );
+        assert_eq!(
+            typed("bench everything"),
+            Err("`bench` takes `overhead`, `peers` or `build`".to_owned())
         );
         assert_eq!(
             typed("test fast"),

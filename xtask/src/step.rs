@@ -51,6 +51,18 @@ impl Step {
         }
     }
 
+    /// One more argument, which may hold spaces.
+    pub(crate) fn argument(mut self, argument: &str) -> Self {
+        self.command.arg(argument);
+        self.shown.push(' ');
+        if argument.contains([' ', '\'', '"']) {
+            self.shown.push_str(&quoted(argument));
+        } else {
+            self.shown += argument;
+        }
+        self
+    }
+
     /// Sets an environment variable for the command.
     pub(crate) fn with(mut self, key: &str, value: &str) -> Self {
         self.command.env(key, value);
@@ -101,6 +113,11 @@ impl Step {
     fn error(&self, error: &io::Error) -> Failed {
         Failed(format!("could not run `{}`: {error}", self.shown))
     }
+}
+
+/// An argument that a shell takes as one.
+fn quoted(argument: &str) -> String {
+    format!("{argument:?}")
 }
 
 /// The lines of `output`; a test may print what is not UTF-8.

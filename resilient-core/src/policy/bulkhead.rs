@@ -23,7 +23,7 @@ use crate::setting::Kind;
 use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, Padded};
 use crate::time::{NEVER, Nanos, Timer, nanos, now, sleep_until};
 use std::fmt;
-use std::mem::replace;
+use std::mem::{ManuallyDrop, replace};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
@@ -155,7 +155,7 @@ impl Bulkhead {
             bulkhead: self,
             slot: NONE,
             cost,
-            timer: None,
+            timer: ManuallyDrop::new(None),
         }
     }
 
@@ -678,7 +678,9 @@ pub struct BulkheadAdmission<'a> {
     /// Its place in the line, or `NONE`.
     slot: u32,
     cost: u32,
-    timer: Option<Pin<Box<Timer>>>,
+    /// There is one only while the call has a place in the line, and goes with it: a call that never
+    /// waited looks at nothing when it is dropped.
+    timer: ManuallyDrop<Option<Pin<Box<Timer>>>>,
 }
 
 impl<'a> Future for BulkheadAdmission<'a> {
@@ -696,6 +698,13 @@ impl<'a> Future for BulkheadAdmission<'a> {
 }
 
 impl<'a> BulkheadAdmission<'a> {
+    #[cold]
+    #[inline(never)]
+    fn give_up(&mut self) {
+        *self.timer = None;
+        self.bulkhead.give_up(self.slot, self.cost);
+    }
+
     #[cold]
     #[inline(never)]
     fn poll_line(
@@ -716,16 +725,16 @@ impl<'a> BulkheadAdmission<'a> {
             if max_wait == NEVER {
                 return Poll::Pending;
             }
-            self.timer = Some(Box::pin(sleep_until(now().saturating_add(max_wait))));
+            *self.timer = Some(Box::pin(sleep_until(now().saturating_add(max_wait))));
         }
-        let over = match &mut self.timer {
+        let over = match &mut *self.timer {
             Some(timer) => timer.as_mut().poll(context).is_ready(),
             None => false,
         };
         let polled = bulkhead.turn((self.slot, self.cost), over, context.waker());
         if polled.is_ready() {
             self.slot = NONE;
-            self.timer = None;
+            *self.timer = None;
         }
         polled
     }
@@ -735,7 +744,7 @@ impl Drop for BulkheadAdmission<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.slot != NONE {
-            self.bulkhead.give_up(self.slot, self.cost);
+            self.give_up();
         }
     }
 }

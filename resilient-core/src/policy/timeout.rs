@@ -244,36 +244,36 @@ impl<T, E, F: Future<Output = Inside<T, E>>> Future for Timed<'_, F> {
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Inside<T, E>> {
         let mut this = self.project();
+        // One variable for every answer: it is written where the caller wants it, and not copied.
+        let mut polled = Poll::Pending;
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            return Poll::Pending;
+            return polled;
         };
-        if *this.after == NEVER {
-            return inner.poll(context);
-        }
         let outer = Deadline::current();
         let begun = *this.at != NEVER;
-        if !begun && outer.has_passed() {
-            return Poll::Ready(Err(Failure::Rejected(this.policy.refuse())));
-        }
-        // The work first: an answer that is ready needs no timer, and wins over the deadline.
-        let scope = Deadline::enter(outer, *this.at, if begun { NEVER } else { *this.after });
-        let polled = inner.poll(context);
-        let asked = scope.leave();
-        if polled.is_ready() {
+        let limits = *this.after != NEVER;
+        if outer.is_instant() && !begun && limits && outer.has_passed() {
+            polled = Poll::Ready(Err(Failure::Rejected(this.policy.refuse())));
             return polled;
         }
-        let clock = Clock {
-            after: *this.after,
-            begin: this.begin,
-            at: this.at,
-        };
-        match clock.wait(this.timer, asked, context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready((after, early)) => {
+        // The work first: an answer that is ready needs no timer, and wins over the deadline. It is
+        // polled in one place, so that it can be a part of this function. A scope around what
+        // nothing limits changes nothing.
+        let scope = Deadline::enter(outer, *this.at, if begun { NEVER } else { *this.after });
+        polled = inner.poll(context);
+        let asked = scope.leave();
+        if matches!(polled, Poll::Pending) && limits {
+            let clock = Clock {
+                after: *this.after,
+                begin: this.begin,
+                at: this.at,
+            };
+            if let Poll::Ready((after, early)) = clock.wait(this.timer, asked, context) {
                 frame::cut(|| this.inner.set(None));
-                Poll::Ready(Err(Failure::Rejected(this.policy.cut_off(after, early))))
+                polled = Poll::Ready(Err(Failure::Rejected(this.policy.cut_off(after, early))));
             }
         }
+        polled
     }
 }
 
@@ -295,12 +295,13 @@ impl Clock<'_> {
         context: &mut Context<'_>,
     ) -> Poll<(Nanos, bool)> {
         if *self.at == NEVER {
-            let begin = if asked == NEVER { time::now() } else { asked };
+            let now = time::now();
+            let begin = if asked == NEVER { now } else { asked };
             let outer = Deadline::current();
             let outer_end = outer.earlier(begin.saturating_add(outer.within()));
             *self.begin = begin;
             *self.at = end(begin, self.after, outer_end).0;
-            timer.set(Some(time::sleep_until(*self.at)));
+            timer.set(Some(time::sleep_until_seen_at(*self.at, now)));
         }
         let Some(timer) = timer.as_mut().as_pin_mut() else {
             return Poll::Pending;

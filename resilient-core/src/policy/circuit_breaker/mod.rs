@@ -258,27 +258,49 @@ impl CircuitBreaker {
         rejected
     }
 
+    /// Everything but the shortest ways stands in functions of its own, which are called last: so
+    /// the short ones save no registers.
     #[inline]
     fn succeed(&self, generation: u64, stamp: u64) {
         let control = self.head.0.control.load(Ordering::Acquire);
         // Nothing but lane and shift is left if it is quiet, untimed and of this generation.
-        match control ^ generation << GENERATION {
-            STREAK => {
-                let (slot, writer) = self.slots.own();
-                bump(&slot.successes, writer);
-            }
+        let rest = control ^ generation << GENERATION;
+        match rest {
+            STREAK if self.count_streak() => {}
             CALLS if self.count(shard(generation, 0)) => {}
-            rest if rest >> GENERATION == 0
-                && rest & (KIND | TIMED | LANE) == TIME
-                && self.count(shard(generation, now() >> (rest >> SHIFT))) => {}
+            _ if rest >> GENERATION == 0 && rest & (KIND | TIMED | LANE) == TIME => {
+                self.succeed_in_time(control, generation, stamp);
+            }
             _ => self.succeed_otherwise(control, generation, stamp),
+        }
+    }
+
+    /// Counts a success that no window wants to know of, if this thread has a slot for that.
+    #[inline]
+    fn count_streak(&self) -> bool {
+        let own = self.slots.own_if_assigned();
+        if let Some((slot, writer)) = own {
+            bump(&slot.successes, writer);
+        }
+        own.is_some()
+    }
+
+    #[inline(never)]
+    fn succeed_in_time(&self, control: u64, generation: u64, stamp: u64) {
+        let tick = now() >> ((control >> SHIFT) & 0xff);
+        if !self.count(shard(generation, tick)) {
+            self.succeed_otherwise(control, generation, stamp);
         }
     }
 
     /// Counts a success in this thread's shard, if that still counts for what `expected` says.
     #[inline]
     fn count(&self, expected: u64) -> bool {
-        let shard = &self.slots.own().0.shard;
+        // The first success of a thread comes to the lock, where it is given a slot.
+        let Some((slot, _)) = self.slots.own_if_assigned() else {
+            return false;
+        };
+        let shard = &slot.shard;
         let mut word = shard.load(Ordering::Relaxed);
         while word & !COUNT == expected && word & COUNT != COUNT {
             match shard.compare_exchange_weak(word, word + 1, Ordering::Release, Ordering::Relaxed)
@@ -292,6 +314,8 @@ impl CircuitBreaker {
 
     #[inline(never)]
     fn succeed_otherwise(&self, control: u64, generation: u64, stamp: u64) {
+        // A thread that has no slot yet gets one, and takes the short way from then on.
+        self.slots.own();
         if control >> GENERATION == generation {
             match control & (KIND | TIMED | LANE) {
                 quiet if quiet & (KIND | TIMED) == TIMED => {
