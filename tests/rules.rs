@@ -1080,6 +1080,12 @@ async fn duration_panics(panics: bool) -> Answer {
     Ok(1)
 }
 
+#[circuit_breaker("rules.instance", failure_threshold = 9)]
+#[bulkhead("rules.instance", 1, key = may_panic(panics))]
+async fn instance_panics(panics: bool) -> Answer {
+    Ok(1)
+}
+
 #[circuit_breaker("rules.answer", failure_threshold = 9)]
 #[bulkhead("rules.answer", 1)]
 #[fallback(|_| Ok(may_panic(panics)), may_fail)]
@@ -1103,12 +1109,17 @@ async fn code_that_panics_wedges_nothing() {
         }
         assert_eq!(places(name).inside, 0, "{name}");
         let counts = counts(name);
-        assert_eq!(counts.failure + counts.abandoned, 3, "settled: {name}");
+        assert_eq!(
+            (counts.failure, counts.abandoned),
+            (3, 0),
+            "its own panics: {name}"
+        );
         assert_eq!(told(call(false).await), "ok", "{name}");
     }
     panics_then_not("rules.key", key_panics).await;
     panics_then_not("rules.cost", cost_panics).await;
     panics_then_not("rules.limit", duration_panics).await;
+    panics_then_not("rules.instance", instance_panics).await;
     panics_then_not("rules.answer", answer_panics).await;
     panics_then_not("rules.when", predicate_panics).await;
 }

@@ -11,8 +11,8 @@ use std::task::{Context, Poll};
 const WAITING: u8 = 0;
 /// The body has begun and has not finished; it is not being polled right now.
 const BODY: u8 = 1;
-/// The body is being polled. Seen by a permit that is dropped, it means that the body panicked:
-/// nothing else can drop a permit in the middle of its own call's poll.
+/// The body is being polled, or the user's code is asked for something. Seen by a permit that is dropped,
+/// it means that this panicked: nothing else can drop a permit in the middle of its own call's poll.
 const POLLING: u8 = 2;
 
 /// The body has answered, and predicates decide in the same poll what comes of it.
@@ -46,9 +46,9 @@ impl Phase {
 /// Where one call of an annotated function is: waiting, or in its body.
 ///
 /// There is one frame a call, outside of all its policies. Permits look at it when they are
-/// dropped without a result: a body or a predicate that panicked, and a body that a timeout cut
-/// off, are failures; a call whose caller dropped it, that was cut off while it waited, or that
-/// panicked before its body had begun, so that nobody was asked anything, is abandoned.
+/// dropped without a result: a body, a predicate, or a key or cost that panicked, and a body that a
+/// timeout cut off, are failures; a call whose caller dropped it, or that was cut off while it waited,
+/// is abandoned.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() {
@@ -110,6 +110,13 @@ impl Frame {
         let returned = body();
         self.phase.store(ANSWERED, Ordering::Relaxed);
         returned
+    }
+
+    /// Says that the user's code is asked for something before the body begins, such as a key or a cost.
+    /// It must not wait meanwhile; [`wait`](Self::wait) says that it has answered.
+    #[inline]
+    pub fn ask(&self) {
+        self.phase.store(POLLING, Ordering::Relaxed);
     }
 
     /// Says that the call waits again: between two attempts, after the body has answered.
@@ -214,6 +221,15 @@ mod tests {
         assert!(poll_once(body.as_mut()).is_pending());
         assert_eq!(frame.ending(), Outcome::Abandoned);
         cut(|| assert_eq!(frame.ending(), Outcome::Failure));
+        assert_eq!(frame.ending(), Outcome::Abandoned);
+    }
+
+    #[test]
+    fn code_that_panics_before_the_body_begins_is_a_failure() {
+        let frame = Frame::new();
+        frame.ask();
+        assert_eq!(frame.ending(), Outcome::Failure);
+        frame.wait();
         assert_eq!(frame.ending(), Outcome::Abandoned);
     }
 

@@ -58,9 +58,11 @@ async fn send(partner: &Partner, region: Region) -> Result<(), Error> {
     }
     let __resilient_frame = __resilient::Frame::new();
     let __resilient_outcome = '__resilient_0: {
+        __resilient_frame.ask();
         let __resilient_instance_0 = __RESILIENT_0_CIRCUIT_BREAKER
             .live()
             .keyed(&partner.id);
+        __resilient_frame.wait();
         let mut __resilient_permit = match __resilient_instance_0
             .admit(&__resilient_frame)
         {
@@ -73,9 +75,11 @@ async fn send(partner: &Partner, region: Region) -> Result<(), Error> {
         };
         let __resilient_outcome = '__resilient_1: {
             let __resilient_admitted = {
+                __resilient_frame.ask();
                 let __resilient_instance_1 = __RESILIENT_1_RATE_LIMIT
                     .live()
                     .keyed(&(&partner.id, &region.name()));
+                __resilient_frame.wait();
                 let __resilient_admitted = __resilient_instance_1.admit().await;
                 __resilient_admitted
             };
@@ -85,10 +89,14 @@ async fn send(partner: &Partner, region: Region) -> Result<(), Error> {
                 );
             }
             '__resilient_2: {
+                __resilient_frame.ask();
                 let __resilient_instance_2 = __RESILIENT_2_BULKHEAD
                     .live()
                     .keyed(&partner);
+                __resilient_frame.wait();
+                __resilient_frame.ask();
                 let __resilient_cost: __resilient::core::primitive::u32 = 2;
+                __resilient_frame.wait();
                 let __resilient_permit = match __resilient_instance_2
                     .admit_weighing(&__resilient_frame, __resilient_cost)
                     .await

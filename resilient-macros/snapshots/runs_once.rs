@@ -54,7 +54,12 @@ async fn fetch(&mut self, request: Request) -> Result<&mut Page, Error> {
     let __resilient_outcome = __RESILIENT_0_TIMEOUT
         .live()
         .limit_to(
-            (|| request.budget())(),
+            {
+                __resilient_frame.ask();
+                let __resilient_duration = (|| request.budget())();
+                __resilient_frame.wait();
+                __resilient_duration
+            },
             async {
                 '__resilient_1: {
                     if let __resilient::Err(__resilient_rejected) = __RESILIENT_1_RATE_LIMIT

@@ -43,7 +43,9 @@ async fn store(batch: Vec<Row>) -> Result<(), Error> {
     }
     let __resilient_frame = __resilient::Frame::new();
     let __resilient_outcome = '__resilient_0: {
+        __resilient_frame.ask();
         let __resilient_cost: __resilient::core::primitive::u32 = batch.len() as u32;
+        __resilient_frame.wait();
         if let __resilient::Err(__resilient_rejected) = __RESILIENT_0_RATE_LIMIT
             .live()
             .admit_weighing(__resilient_cost)
@@ -54,7 +56,9 @@ async fn store(batch: Vec<Row>) -> Result<(), Error> {
             );
         }
         '__resilient_1: {
+            __resilient_frame.ask();
             let __resilient_cost: __resilient::core::primitive::u32 = weight(&batch);
+            __resilient_frame.wait();
             let __resilient_permit = match __RESILIENT_1_BULKHEAD
                 .live()
                 .admit_weighing(&__resilient_frame, __resilient_cost)

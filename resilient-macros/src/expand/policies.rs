@@ -42,7 +42,7 @@ impl Expansion<'_> {
         };
         let instance = local(&format!("instance_{index}"));
         let key = lent(expression, self.site);
-        let statement = quote_spanned!(self.site=> let #instance = #live.keyed(#key););
+        let statement = self.asked(&quote_spanned!(self.site=> let #instance = #live.keyed(#key);));
         (statement, instance.into_token_stream())
     }
 
@@ -71,12 +71,14 @@ impl Expansion<'_> {
         );
         let key = layer.attempt.as_ref().map(|_| {
             let key = local(&format!("key_{index}"));
-            let value = if let Some(expression) = &layer.idempotency_key {
-                quote_spanned!(self.site=> #private::IdempotencyKey::of(&(#expression)))
-            } else {
-                quote_spanned!(self.site=> #private::IdempotencyKey::random())
+            let Some(expression) = &layer.idempotency_key else {
+                return quote_spanned!(self.site=>
+                    let #key = #private::IdempotencyKey::random();
+                );
             };
-            quote_spanned!(self.site=> let #key = #value;)
+            self.asked(&quote_spanned!(self.site=>
+                let #key = #private::IdempotencyKey::of(&(#expression));
+            ))
         });
         let inner = self.nest(index + 1);
         let verdict = self.verdict(layer, &quote_spanned!(self.site=> &#outcome));
@@ -144,10 +146,21 @@ impl Expansion<'_> {
             }
         };
         if let Some(closure) = &self.layers[index].per_call {
-            quote_spanned!(self.site=> #live.limit_to((#closure)(), #inner))
+            let duration = local("duration");
+            let asked = self.asked(&quote_spanned!(self.site=> let #duration = (#closure)();));
+            quote_spanned!(self.site=> #live.limit_to({ #asked #duration }, #inner))
         } else {
             quote_spanned!(self.site=> #live.limit(#inner))
         }
+    }
+
+    /// A statement that runs code of the user: where permits look, a panic in it is the call's own.
+    fn asked(&self, statement: &TokenStream) -> TokenStream {
+        if !self.needs_frame() {
+            return statement.clone();
+        }
+        let frame = local("frame");
+        quote_spanned!(self.site=> #frame.ask(); #statement #frame.wait();)
     }
 
     /// The statement that says what a call costs, and the name of what it says. On its own, so that
@@ -158,7 +171,7 @@ impl Expansion<'_> {
         let span = expression.span().resolved_at(self.site);
         let private = at(span, self.private);
         let of = quote_spanned!(span=> #private::core::primitive::u32);
-        let statement = quote_spanned!(self.site=> let #cost: #of = #expression;);
+        let statement = self.asked(&quote_spanned!(self.site=> let #cost: #of = #expression;));
         Some((statement, cost))
     }
 
