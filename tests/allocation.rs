@@ -149,12 +149,12 @@ async fn hedged_by_percentile() -> Result<u64, Error> {
 
 #[hedge("allocation.extra", 0s, max = 3)]
 async fn hedged_at_once(polls: &std::cell::Cell<u32>) -> Result<u64, Error> {
-    std::future::poll_fn(|_| {
+    poll_fn(|_| {
         polls.set(polls.get() + 1);
         if polls.get() < 3 {
-            std::task::Poll::Pending
+            Poll::Pending
         } else {
-            std::task::Poll::Ready(())
+            Poll::Ready(())
         }
     })
     .await;
