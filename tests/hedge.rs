@@ -282,6 +282,34 @@ async fn when_the_budget_is_spent_no_extra_attempt_starts_and_the_first_goes_on(
     assert_eq!(hedged("hedge.own").hedged, 31);
 }
 
+#[hedge("hedge.off", 10ms, budget = 10%)]
+async fn switched_off_under_way(body: &Body) -> Answer {
+    body.run().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hedge_that_is_switched_off_still_spends_its_budget_on_calls_under_way() {
+    let slow = Body::new("50ms");
+    for _ in 0..40 {
+        assert!(switched_off_under_way(&slow).await.is_ok());
+    }
+    let before = slow.runs();
+    let mut begun = [(); 20].map(|()| begin(switched_off_under_way(&slow)));
+    let off = HedgePolicy::new().enabled(false);
+    registry()
+        .reconfigure("hedge.off", off, "overloaded")
+        .unwrap();
+    advance(span("10ms")).await;
+    for call in &mut begun {
+        assert_eq!(call.look(), None);
+    }
+    assert_eq!(
+        slow.runs(),
+        before + 20,
+        "the budget is spent, switched off or not"
+    );
+}
+
 #[hedge("hedge.sharing", 1ms, budget("hedge.gateway", 10%))]
 async fn sharing_hedge(body: &Body) -> Answer {
     body.run().await

@@ -1,10 +1,10 @@
 //! Settings that change while the program runs: by hand, from files, from the environment.
 
 use resilient::{
-    BulkheadPolicy, Changes, CircuitBreakerPolicy, CircuitBreakerState, Configuration, Events,
-    Override, ReconfigureError, Registry, Rejected, RetryPolicy, Setting, SettingError, Source,
-    TimeoutPolicy, Value, What, bulkhead, circuit_breaker, policy, rate_limit, registry, resilient,
-    retry, timeout,
+    Backoff, BulkheadPolicy, Changes, CircuitBreakerPolicy, CircuitBreakerState, Configuration,
+    Events, Jitter, Override, ReconfigureError, Registry, Rejected, RetryPolicy, Setting,
+    SettingError, Source, TimeoutPolicy, Value, What, bulkhead, circuit_breaker, policy,
+    rate_limit, registry, resilient, retry, timeout,
 };
 use std::time::Duration;
 use tokio::time::{advance, sleep};
@@ -430,4 +430,91 @@ fn every_setting_of_every_kind_can_be_given_back_as_it_is_shown() {
         }
     }
     assert!(seen > 50, "{seen}");
+}
+
+#[test]
+fn of_two_changes_at_once_each_is_told_alone() {
+    policy("steering.audit")
+        .retry(RetryPolicy::new().attempts(2))
+        .register()
+        .unwrap();
+    let mut events = registry().events();
+    for round in 3..40 {
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let attempts = RetryPolicy::new().attempts(round);
+                registry()
+                    .reconfigure("steering.audit", attempts, "ana")
+                    .unwrap();
+            });
+            scope.spawn(|| {
+                let elapsed = RetryPolicy::new().max_elapsed(seconds(round.into()));
+                registry()
+                    .reconfigure("steering.audit", elapsed, "bob")
+                    .unwrap();
+            });
+        });
+    }
+    let told = reconfigured(&mut events, "steering.audit");
+    assert_eq!(told.len(), 2 * 37);
+    for (changes, by) in told {
+        let key = if by.unwrap().reason() == "ana" {
+            "attempts"
+        } else {
+            "max_elapsed"
+        };
+        assert_eq!(changes.len(), 1, "{changes:?}");
+        assert!(changes[0].starts_with(key), "{changes:?}");
+    }
+}
+
+#[test]
+fn of_two_files_at_once_one_holds_as_a_whole() {
+    let names: Vec<String> = (0..50)
+        .map(|number| format!("steering.whole.{number}"))
+        .collect();
+    for name in &names {
+        policy(name.as_str())
+            .bulkhead(BulkheadPolicy::new().limit(1))
+            .register()
+            .unwrap();
+    }
+    // What another test here says in its file is its own matter: so it is the environment.
+    let configure = |limit: i64| {
+        let mut environment = Configuration::new();
+        for name in &names {
+            let variable = Source::Environment {
+                variable: format!("LIMIT_{limit}"),
+            };
+            environment.set("bulkhead", name.as_str(), "limit", limit, variable);
+        }
+        registry().configure_from_environment(environment).unwrap();
+    };
+    for _ in 0..10 {
+        std::thread::scope(|scope| {
+            scope.spawn(|| configure(5));
+            scope.spawn(|| configure(6));
+        });
+        let limits: Vec<_> = names
+            .iter()
+            .map(|name| setting("bulkhead", name, "limit").value)
+            .collect();
+        assert!(limits.iter().all(|limit| *limit == limits[0]), "{limits:?}");
+    }
+}
+
+#[test]
+fn a_change_that_would_contradict_itself_once_another_ends_is_refused() {
+    policy("steering.later")
+        .retry(RetryPolicy::new().backoff(Backoff::fixed(seconds(1))))
+        .register()
+        .unwrap();
+    let growing = RetryPolicy::new().backoff(Backoff::exponential(seconds(1), seconds(9)));
+    let for_now = Override::because("for now").lasting(seconds(3600));
+    registry()
+        .reconfigure("steering.later", growing, for_now)
+        .unwrap();
+    let decorrelated = RetryPolicy::new().jitter(Jitter::decorrelated());
+    let refused = registry().reconfigure("steering.later", decorrelated, "for good");
+    assert!(refused.unwrap_err().to_string().starts_with("`jitter`: "));
 }

@@ -820,3 +820,76 @@ fn an_injected_failure_says_what_it_is() {
         std::io::ErrorKind::Other
     );
 }
+
+mod what_is_kept_beside_the_registry {
+    use super::*;
+    use resilient::{BulkheadPolicy, fallback, policy, registry};
+
+    #[fallback("testing.kept", stale = 1h, key = "all")]
+    async fn kept(answer: Option<u32>) -> Result<u32, Rejected> {
+        answer.ok_or_else(|| Rejected::bulkhead_full("testing.kept.inner"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_good_answer_is_kept_for_its_own_registry_until_that_begins_anew() {
+        {
+            let _test = isolated();
+            assert_eq!(kept(Some(7)).await.ok(), Some(7));
+            assert_eq!(kept(None).await.ok(), Some(7), "the last good answer");
+            reset_all();
+            assert!(kept(None).await.is_err(), "it has begun anew");
+            assert_eq!(kept(Some(8)).await.ok(), Some(8));
+        }
+        let _other = isolated();
+        assert!(kept(None).await.is_err(), "another test");
+    }
+
+    #[test]
+    fn policies_that_are_switched_off_together_are_on_again_after_reset_all() {
+        let _test = isolated();
+        registry().disable_all("a drill");
+        reset_all();
+        assert_eq!(registry().all_disabled(), None);
+        policy("testing.later")
+            .bulkhead(BulkheadPolicy::new().limit(1))
+            .register()
+            .unwrap();
+        assert_all_are(true);
+    }
+
+    #[test]
+    fn whoever_switches_all_policies_last_has_switched_all_of_them() {
+        let test = isolated();
+        for number in 0..100 {
+            let name = format!("testing.switched.{number}");
+            policy(name)
+                .bulkhead(BulkheadPolicy::new().limit(1))
+                .register()
+                .unwrap();
+        }
+        let registry = test.registry();
+        for _ in 0..20 {
+            std::thread::scope(|scope| {
+                scope.spawn(|| registry.disable_all("a drill"));
+                scope.spawn(|| registry.enable_all("it is over"));
+            });
+            let is_on = registry.all_disabled().is_none();
+            assert_all_are(is_on);
+        }
+    }
+
+    /// But for those of pipelines that nobody defines, which are off by themselves.
+    fn assert_all_are(on: bool) {
+        for policy in registry().snapshot().policies {
+            let mut settings = policy.settings.into_iter();
+            let enabled = settings.find(|setting| setting.key == "enabled").unwrap();
+            let is_on = on && !policy.lets_through;
+            assert_eq!(
+                enabled.value,
+                Some(resilient::Value::Flag(is_on)),
+                "{}",
+                policy.name
+            );
+        }
+    }
+}

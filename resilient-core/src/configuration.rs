@@ -12,7 +12,6 @@ use crate::registry::Registry;
 use crate::setting::{Kind, SettingDescription, SettingError, Source};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::mem::replace;
 
 /// All settings that one file, or the environment, gives.
 ///
@@ -284,20 +283,23 @@ impl Registry {
         if !mistakes.is_empty() {
             return Err(ConfigurationError { mistakes });
         }
-        let mut tell = configuration.policies.clone();
-        let before = {
-            let mut configured = self.configured().lock();
-            replace(configured.layer(layer), configuration.policies)
-        };
-        // Asked again: what became known in between was told what held before.
-        for entry in self.all() {
-            let key = (entry.kind().as_str().to_owned(), entry.name().to_owned());
-            match tell.remove(&key) {
-                Some(settings) => entry.configure(layer, &settings),
-                None if before.contains_key(&key) => entry.configure(layer, &[]),
-                None => {}
+        let mut version = self
+            .configured()
+            .lock()
+            .replace(layer, configuration.policies);
+        // No lock is held while the entries are told, for they report it. Of several that come here at
+        // once each tells what holds in the end, and what has become known in between.
+        loop {
+            let policies = self.configured().lock().of(layer).clone();
+            for entry in self.all() {
+                let key = (entry.kind().as_str().to_owned(), entry.name().to_owned());
+                entry.configure(layer, policies.get(&key).map_or(&[], Vec::as_slice));
             }
+            let now = self.configured().lock().version();
+            if now == version {
+                return Ok(unmentioned);
+            }
+            version = now;
         }
-        Ok(unmentioned)
     }
 }

@@ -12,24 +12,38 @@ pub(crate) type Policies = BTreeMap<(String, String), Vec<GivenSetting>>;
 pub(crate) struct Configured {
     file: Policies,
     environment: Policies,
+    /// Counts the changes.
+    version: u64,
 }
 
 impl Configured {
-    pub(crate) const fn layer(&mut self, layer: Outside) -> &mut Policies {
+    /// What this layer says.
+    pub(crate) const fn of(&self, layer: Outside) -> &Policies {
         match layer {
-            Outside::File => &mut self.file,
-            Outside::Environment => &mut self.environment,
+            Outside::File => &self.file,
+            Outside::Environment => &self.environment,
         }
+    }
+
+    /// Replaces what `layer` said, and counts that.
+    pub(crate) fn replace(&mut self, layer: Outside, policies: Policies) -> u64 {
+        match layer {
+            Outside::File => self.file = policies,
+            Outside::Environment => self.environment = policies,
+        }
+        self.version += 1;
+        self.version
+    }
+
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
     }
 
     /// Tells a policy that has just become known what is said about it.
     pub(crate) fn tell(&self, entry: &dyn AnyEntry) {
         let key = (entry.kind().as_str().to_owned(), entry.name().to_owned());
-        for (layer, policies) in [
-            (Outside::File, &self.file),
-            (Outside::Environment, &self.environment),
-        ] {
-            if let Some(settings) = policies.get(&key) {
+        for layer in [Outside::File, Outside::Environment] {
+            if let Some(settings) = self.of(layer).get(&key) {
                 entry.configure(layer, settings);
             }
         }

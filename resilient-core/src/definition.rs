@@ -116,20 +116,27 @@ impl<P: Policy> Definition<P> {
         changes.map(|changed| changed.ends).min().unwrap_or(NEVER)
     }
 
-    /// Takes away the changes whose time is over, and says whose they were.
-    pub(crate) fn end_changes(&mut self, now: Nanos) -> Vec<Override> {
-        let mut ended = Vec::new();
-        self.changes.retain(|changed| {
-            let is_over = changed.ends <= now;
-            if is_over {
-                ended.push(changed.by.clone());
-            }
-            !is_over
-        });
-        if let Some(all_off) = self.all_off.take_if(|all_off| all_off.ends <= now) {
-            ended.push(all_off.by);
+    /// Takes away the change that ended first of those whose time is over, and says whose it was.
+    pub(crate) fn end_next_change(&mut self, now: Nanos) -> Option<Override> {
+        let ends = self.ends();
+        if ends > now || ends == NEVER {
+            return None;
         }
-        ended
+        if let Some(at) = self.changes.iter().position(|changed| changed.ends == ends) {
+            return Some(self.changes.remove(at).by);
+        }
+        self.all_off.take().map(|all_off| all_off.by)
+    }
+
+    /// What contradicts itself now, or will once changes that end by themselves have ended.
+    pub(crate) fn invalid_sooner_or_later(&self) -> Option<InvalidSetting> {
+        let mut later = self.clone();
+        loop {
+            if let Some(invalid) = later.invalid() {
+                return Some(invalid);
+            }
+            later.end_next_change(later.ends())?;
+        }
     }
 
     /// What holds.
@@ -383,10 +390,11 @@ mod tests {
         definition.change(changed(9, 200));
         definition.change(changed(10, 100));
         assert_eq!(definition.ends(), 100);
-        assert!(definition.end_changes(99).is_empty());
-        assert_eq!(definition.end_changes(100), ["change to 10".into()]);
+        assert_eq!(definition.end_next_change(99), None);
+        assert_eq!(definition.end_next_change(100), Some("change to 10".into()));
         assert_eq!(attempts(&definition).0, Some(Value::Count(9)));
-        assert_eq!(definition.end_changes(200), ["change to 9".into()]);
+        assert_eq!(definition.end_next_change(200), Some("change to 9".into()));
+        assert_eq!(definition.end_next_change(200), None);
         assert_eq!(
             attempts(&definition),
             (Some(Value::Count(3)), Source::Default)

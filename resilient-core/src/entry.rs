@@ -221,8 +221,13 @@ impl<P: Policy> Entry<P> {
         self.write(|definition| definition.declare(written));
     }
 
-    pub(crate) fn define(&self, code: P) {
-        self.write(|definition| definition.code = Some(code));
+    /// The settings before and after it.
+    pub(crate) fn define(&self, code: P) -> (Vec<Setting>, Vec<Setting>) {
+        self.write(|definition| {
+            let before = definition.settings();
+            definition.code = Some(code);
+            (before, definition.settings())
+        })
     }
 
     /// Switched off together with all others, before anybody has used it.
@@ -275,12 +280,48 @@ impl<P: Policy> Entry<P> {
         if ends == NEVER || now() < ends {
             return;
         }
-        let before = self.settings();
-        let ended = self.write(|definition| definition.end_changes(now()));
-        self.take_effect();
-        for by in ended {
+        loop {
+            let (by, before, after) = {
+                let mut definition = self.definition.lock();
+                let before = definition.settings();
+                let Some(by) = definition.end_next_change(now()) else {
+                    return;
+                };
+                self.is_written(&mut definition);
+                (by, before, definition.settings())
+            };
+            self.take_effect();
             let by = Override::because(format!("the override has ended: {by}"));
-            self.report_changes(&before, Some(by));
+            self.report(&before, &after, Some(by));
+        }
+    }
+
+    /// Changes the definition, and reports what differs: no other change comes between the two looks.
+    fn write_and_report(&self, by: Option<Override>, change: impl FnOnce(&mut Definition<P>)) {
+        let (before, after) = self.write(|definition| {
+            let before = definition.settings();
+            change(definition);
+            (before, definition.settings())
+        });
+        self.take_effect();
+        self.report(&before, &after, by);
+    }
+
+    fn report(&self, before: &[Setting], after: &[Setting], by: Option<Override>) {
+        if by.is_none() && !self.was_used.load(Ordering::Relaxed) {
+            return;
+        }
+        let changes: Vec<_> = after
+            .iter()
+            .zip(before)
+            .filter(|(after, before)| after.value != before.value)
+            .map(|(after, _)| match &after.value {
+                Some(value) => format!("{} = {value}", after.key),
+                None => format!("{} has no value any more", after.key),
+            })
+            .collect();
+        if !changes.is_empty() {
+            event::emit(P::KIND, self.name, What::Reconfigured { changes, by });
         }
     }
 
@@ -308,7 +349,7 @@ impl<P: Policy> Entry<P> {
         };
         let reconfigured = self.compare(&before, &after);
         self.take_effect();
-        self.report_changes(&before.settings(), Some(by));
+        self.report(&before.settings(), &after.settings(), Some(by));
         Ok(reconfigured)
     }
 
@@ -384,9 +425,9 @@ fn laid_over<P: Policy>(
         let ends = ends(&by);
         after.change(Changed { policy, by, ends });
     }
-    match after.invalid() {
+    match after.invalid_sooner_or_later() {
         // What contradicted itself before may stay as it is: it is no fault of these changes.
-        Some(invalid) if before.invalid() != Some(invalid) => Err(invalid.into()),
+        Some(invalid) if before.invalid_sooner_or_later() != Some(invalid) => Err(invalid.into()),
         _ => Ok(after),
     }
 }
@@ -428,7 +469,7 @@ pub(crate) trait AnyEntry: Send + Sync {
     fn conflicts(&self) -> Vec<Conflict>;
     fn is_registered(&self) -> bool;
     fn take_effect(&self);
-    fn report_changes(&self, before: &[Setting], by: Option<Override>);
+    fn report_changes(&self, before: &[Setting], after: &[Setting]);
     /// Takes away what was changed for a time that is over.
     fn end_changes(&self);
     /// What would come of these changes, without making them.
@@ -511,23 +552,8 @@ impl<P: Policy> AnyEntry for Entry<P> {
         self.take_effect();
     }
 
-    fn report_changes(&self, before: &[Setting], by: Option<Override>) {
-        if by.is_none() && !self.was_used.load(Ordering::Relaxed) {
-            return;
-        }
-        let changes: Vec<_> = self
-            .settings()
-            .iter()
-            .zip(before)
-            .filter(|(after, before)| after.value != before.value)
-            .map(|(after, _)| match &after.value {
-                Some(value) => format!("{} = {value}", after.key),
-                None => format!("{} has no value any more", after.key),
-            })
-            .collect();
-        if !changes.is_empty() {
-            event::emit(P::KIND, self.name, What::Reconfigured { changes, by });
-        }
+    fn report_changes(&self, before: &[Setting], after: &[Setting]) {
+        self.report(before, after, None);
     }
 
     fn end_changes(&self) {
@@ -574,20 +600,17 @@ impl<P: Policy> AnyEntry for Entry<P> {
         } else {
             configured::<P>(settings).ok()
         };
-        let before = self.settings();
-        self.write(|definition| *definition.outside(layer) = configured);
-        self.take_effect();
-        self.report_changes(&before, None);
+        if configured.is_none() && self.definition.lock().outside(layer).is_none() {
+            return;
+        }
+        self.write_and_report(None, |definition| {
+            *definition.outside(layer) = configured;
+        });
     }
 
     fn switch_all(&self, off: Option<(&Override, Nanos)>, by: Option<&Override>) {
-        let before = self.settings();
-        self.write(|definition| {
-            definition.all_off = off.map(all_off);
-        });
-        self.take_effect();
-        let by = by.or(off.map(|(by, _)| by));
-        self.report_changes(&before, by.cloned());
+        let by = by.or(off.map(|(by, _)| by)).cloned();
+        self.write_and_report(by, |definition| definition.all_off = off.map(all_off));
     }
 
     fn snapshot(&self) -> LiveSnapshot {

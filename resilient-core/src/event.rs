@@ -134,7 +134,7 @@ pub enum What {
         delay: Duration,
     },
     /// There are more keys in use than instances: calls of further keys share one, the overflow.
-    /// Reported again only after there was room meanwhile.
+    /// Reported again only after there was room meanwhile, and at most once in ten seconds.
     KeysOverflowed {
         /// How many instances there may be.
         max: u64,

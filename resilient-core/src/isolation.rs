@@ -4,10 +4,29 @@
 //! Registries of tests have numbers that are never used twice. What there is one of for each registry
 //! stands in a [`PerRegistry`]; without the feature that is a plain static.
 
+#[cfg(feature = "testing")]
+use crate::sync::{AtomicU64, Ordering};
 use std::sync::LazyLock;
 
 #[cfg(feature = "testing")]
 pub(crate) use asked_for::*;
+
+/// How often the registry which this thread works on has begun anew.
+pub(crate) fn epoch() -> u64 {
+    #[cfg(feature = "testing")]
+    return EPOCH.current().load(Ordering::Relaxed);
+    #[cfg(not(feature = "testing"))]
+    0
+}
+
+/// Has everything begin anew that is kept beside the registry which this thread works on.
+#[cfg(feature = "testing")]
+pub(crate) fn begin_anew() {
+    EPOCH.current().fetch_add(1, Ordering::Relaxed);
+}
+
+#[cfg(feature = "testing")]
+static EPOCH: PerRegistry<AtomicU64> = PerRegistry::new(|| AtomicU64::new(0));
 
 /// Something that each registry has one of.
 pub(crate) struct PerRegistry<T: 'static> {

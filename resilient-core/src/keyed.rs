@@ -146,6 +146,8 @@ struct Map<L: Instance> {
     overflowed: AtomicU64,
     /// Whether it was reported that there are too many keys, and that is not over.
     is_overflowing: AtomicBool,
+    /// When the overflow was last reported; 0 is never.
+    reported: AtomicU64,
     /// Held for as long as instances are evicted.
     evicted: Mutex<Evicted<L::Counts>>,
 }
@@ -170,6 +172,9 @@ const SMALL: usize = 64;
 const WORTH: usize = 16;
 /// How long nobody sweeps after such a sweep.
 const PAUSE: Nanos = 1_000_000;
+
+/// How long it is at least from one report of an overflow to the next.
+const BETWEEN_REPORTS: Nanos = 10_000_000_000;
 
 impl<L: Instance> Keys<L> {
     pub(crate) fn new(written: &L::Written, max: u32) -> Self {
@@ -236,7 +241,12 @@ impl<L: Instance> Keys<L> {
                 Arc::new(L::instance(name, &configured.written, key))
             })
         });
-        if !map.is_overflowing.swap(true, Ordering::Relaxed) {
+        let now = now();
+        let reported = map.reported.load(Ordering::Relaxed);
+        if !map.is_overflowing.swap(true, Ordering::Relaxed)
+            && (reported == 0 || now.saturating_sub(reported) >= BETWEEN_REPORTS)
+        {
+            map.reported.store(now, Ordering::Relaxed);
             let max = self.max.load(Ordering::Relaxed) as u64;
             emit(L::KIND, name, What::KeysOverflowed { max });
         }
@@ -327,6 +337,7 @@ impl<L: Instance> Default for Map<L> {
             overflow: OnceLock::new(),
             overflowed: AtomicU64::new(0),
             is_overflowing: AtomicBool::new(false),
+            reported: AtomicU64::new(0),
             evicted: Mutex::new(Evicted {
                 instances: 0,
                 counts: L::Counts::default(),

@@ -11,6 +11,8 @@ use crate::definition::Declaration;
 use crate::entry::{AnyEntry, Changes, Entry, ReconfigureError, Reconfigured, ends};
 use crate::error::Rejected;
 use crate::event::{self, Events, History, What};
+#[cfg(feature = "testing")]
+use crate::isolation;
 use crate::isolation::PerRegistry;
 use crate::policy::{
     AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadPolicy, CircuitBreaker,
@@ -43,8 +45,15 @@ pub struct Registry {
     /// The pipelines that have seen a call.
     used_pipelines: Mutex<BTreeSet<&'static str>>,
     /// Why all policies are switched off, if they are, and until when.
-    all_off: Mutex<Option<(Override, Nanos)>>,
+    all_off: Mutex<AllOff>,
     configured: Mutex<Configured>,
+}
+
+#[derive(Default)]
+struct AllOff {
+    off: Option<(Override, Nanos)>,
+    /// Counts the changes.
+    version: u64,
 }
 
 /// The functions that use them, by the names of the pipelines.
@@ -62,7 +71,7 @@ static REGISTRY: PerRegistry<Registry> = PerRegistry::new(|| {
     Registry {
         entries: Mutex::new(BTreeMap::new()),
         used_pipelines: Mutex::new(BTreeSet::new()),
-        all_off: Mutex::new(None),
+        all_off: Mutex::default(),
         configured: Mutex::new(Configured::default()),
     }
 });
@@ -82,7 +91,8 @@ impl Registry {
     #[cfg(feature = "testing")]
     pub(crate) fn renew(&self) {
         self.used_pipelines.lock().clear();
-        *self.all_off.lock() = None;
+        isolation::begin_anew();
+        self.all_off.lock().off = None;
         for entry in self.all() {
             entry.renew();
         }
@@ -252,19 +262,33 @@ impl Registry {
     pub fn disable_all(&self, by: impl Into<Override>) {
         let by = by.into();
         let ends = ends(&by);
-        *self.all_off.lock() = Some((by.clone(), ends));
-        for entry in self.all() {
-            entry.switch_all(Some((&by, ends)), None);
-        }
+        self.switch_all(Some((by, ends)), None);
     }
 
     /// Takes [`disable_all`](Self::disable_all) back: what is written about each policy holds again.
     pub fn enable_all(&self, by: impl Into<Override>) {
-        let by = by.into();
-        if self.all_off.lock().take().is_some() {
+        self.switch_all(None, Some(&by.into()));
+    }
+
+    /// No lock is held while the entries are told, for they report it. Of several that come here at once
+    /// each tells what holds in the end.
+    fn switch_all(&self, off: Option<(Override, Nanos)>, by: Option<&Override>) {
+        let mut version = {
+            let mut all_off = self.all_off.lock();
+            all_off.off = off;
+            all_off.version += 1;
+            all_off.version
+        };
+        loop {
+            let off = self.all_off.lock().off.clone();
             for entry in self.all() {
-                entry.switch_all(None, Some(&by));
+                entry.switch_all(off.as_ref().map(|(by, ends)| (by, *ends)), by);
             }
+            let now = self.all_off.lock().version;
+            if now == version {
+                return;
+            }
+            version = now;
         }
     }
 
@@ -280,7 +304,7 @@ impl Registry {
             let entry: &'static Entry<P> = Box::leak(Box::new(Entry::new(name)));
             entries.insert((name, P::KIND), entry);
             self.configured.lock().tell(entry);
-            if let Some((by, ends)) = &*self.all_off.lock()
+            if let Some((by, ends)) = &self.all_off.lock().off
                 && time::now() < *ends
             {
                 entry.is_off(by, *ends);
@@ -292,7 +316,7 @@ impl Registry {
     /// Why all policies are switched off by [`disable_all`](Self::disable_all); `None` if they are not,
     /// or not any more.
     pub fn all_disabled(&self) -> Option<Override> {
-        let (by, ends) = self.all_off.lock().clone()?;
+        let (by, ends) = self.all_off.lock().off.clone()?;
         (time::now() < ends).then_some(by)
     }
 
@@ -509,9 +533,9 @@ impl PolicyDefinition {
                 .map(|part| part.define(&mut entries, name))
                 .collect::<Vec<_>>()
         };
-        for (entry, before) in changes {
+        for (entry, (before, after)) in changes {
             entry.take_effect();
-            entry.report_changes(&before, None);
+            entry.report_changes(&before, &after);
         }
         Ok(())
     }
@@ -554,12 +578,12 @@ impl fmt::Debug for PolicyDefinition {
 trait Part {
     fn kind(&self) -> Kind;
     fn invalid(&self) -> Option<InvalidSetting>;
-    /// Puts the policy into its entry, which is returned with the settings it had before.
+    /// Puts the policy into its entry, which is returned with its settings before and after.
     fn define(
         &self,
         entries: &mut Entries,
         name: &'static str,
-    ) -> (&'static dyn AnyEntry, Vec<Setting>);
+    ) -> (&'static dyn AnyEntry, (Vec<Setting>, Vec<Setting>));
 }
 
 impl<P: Policy> Part for P {
@@ -575,11 +599,9 @@ impl<P: Policy> Part for P {
         &self,
         entries: &mut Entries,
         name: &'static str,
-    ) -> (&'static dyn AnyEntry, Vec<Setting>) {
+    ) -> (&'static dyn AnyEntry, (Vec<Setting>, Vec<Setting>)) {
         let entry = Registry::bare().entry_or_insert::<P>(entries, name);
-        let before = entry.settings();
-        entry.define(*self);
-        (entry, before)
+        (entry, entry.define(*self))
     }
 }
 

@@ -525,15 +525,15 @@ impl LivePolicy for Hedge {
     fn reconfigure(&self, policy: &HedgePolicy) {
         let mut held = self.held.lock();
         let settings = HedgeSettings::of(policy);
+        // Kept where it is switched off: calls under way go on to spend it.
         let number = settings
             .budget
-            .filter(|_| settings.enabled)
             .map(|budget| self.budgets.number(budget.name()));
         *held = Held {
             settings,
             budget: number.and_then(|number| self.budgets.get(number).cloned()),
         };
-        let plan = Plan::new(&settings, number);
+        let plan = Plan::new(&settings, number.filter(|_| settings.enabled));
         self.plan.store(plan.0, Ordering::Relaxed);
         self.after
             .store(self.after_now(&settings), Ordering::Relaxed);

@@ -3,6 +3,7 @@
 use super::answers::{Answers, StaleKey};
 use super::{Fallback, FallbackPolicy, Ruling};
 use crate::event::{What, emit};
+use crate::isolation::{PerRegistry, epoch};
 use crate::outcome::{Inside, Verdict};
 use crate::policy::Policy;
 use crate::sync::{AtomicU64, Mutex, Ordering};
@@ -10,7 +11,8 @@ use crate::time::{Nanos, now};
 use std::any::{Any, TypeId};
 use std::cell::Cell;
 use std::fmt;
-use std::sync::{Arc, LazyLock};
+use std::mem::replace;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An answer that can be given more than once: `Clone`, and everything that a value needs which calls on
@@ -31,36 +33,67 @@ impl<T: Clone + Send + Sync + 'static> Keep for T {}
 type Kept = Arc<dyn Any + Send + Sync>;
 
 /// The good answers that one call site keeps for [`FallbackPolicy::stale`], in a static.
-pub struct StaleAnswers(LazyLock<Mutex<Answers<Kept>>>);
+pub struct StaleAnswers(PerRegistry<Mutex<Store>>);
+
+/// The answers, and when they were begun anew for the last time.
+struct Store {
+    answers: Answers<Kept>,
+    epoch: u64,
+}
+
+impl Store {
+    /// The answers of this time; those of an earlier one are taken out, to be dropped without the lock.
+    fn of_now(&mut self) -> (&mut Answers<Kept>, Option<Answers<Kept>>) {
+        let epoch = epoch();
+        let old = (self.epoch != epoch).then(|| replace(&mut self.answers, Answers::new()));
+        self.epoch = epoch;
+        (&mut self.answers, old)
+    }
+}
 
 impl StaleAnswers {
     /// None yet.
     #[must_use]
     pub const fn new() -> Self {
-        Self(LazyLock::new(|| Mutex::new(Answers::new())))
+        Self(PerRegistry::new(|| {
+            Mutex::new(Store {
+                answers: Answers::new(),
+                epoch: epoch(),
+            })
+        }))
     }
 
     /// How many answers are kept, those included that are too old to be given.
     #[must_use]
-    pub fn count(&self) -> usize {
-        self.0.lock().len()
+    pub fn count(&'static self) -> usize {
+        let (count, old) = {
+            let mut store = self.0.current().lock();
+            let (answers, old) = store.of_now();
+            (answers.len(), old)
+        };
+        drop(old);
+        count
     }
 
-    fn store<T: Keep>(&self, key: StaleKey, value: T, stale: Nanos, entries: u32) {
+    fn store<T: Keep>(&'static self, key: StaleKey, value: T, stale: Nanos, entries: u32) {
         let (of, value, entries) = (TypeId::of::<T>(), Arc::new(value), entries as usize);
         let removed = {
-            let mut answers = self.0.lock();
-            answers.store(of, key, value, now(), stale, entries)
+            let mut store = self.0.current().lock();
+            let (answers, old) = store.of_now();
+            (answers.store(of, key, value, now(), stale, entries), old)
         };
         drop(removed);
     }
 
-    fn get<T: Keep>(&self, key: StaleKey, stale: Nanos) -> Option<(T, Duration)> {
-        let (kept, age) = {
-            let answers = self.0.lock();
-            let (kept, age) = answers.get(TypeId::of::<T>(), key, now(), stale)?;
-            (Arc::clone(kept), age)
+    fn get<T: Keep>(&'static self, key: StaleKey, stale: Nanos) -> Option<(T, Duration)> {
+        let (found, old) = {
+            let mut store = self.0.current().lock();
+            let (answers, old) = store.of_now();
+            let found = answers.get(TypeId::of::<T>(), key, now(), stale);
+            (found.map(|(kept, age)| (Arc::clone(kept), age)), old)
         };
+        drop(old);
+        let (kept, age) = found?;
         let kept = kept.downcast_ref::<T>()?;
         Some((kept.clone(), Duration::from_nanos(age)))
     }
@@ -74,9 +107,7 @@ impl Default for StaleAnswers {
 
 impl fmt::Debug for StaleAnswers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StaleAnswers")
-            .field("count", &self.count())
-            .finish()
+        f.debug_struct("StaleAnswers").finish_non_exhaustive()
     }
 }
 
@@ -225,7 +256,7 @@ impl Fallback {
     /// ```
     pub fn last_good<T: Keep, E>(
         &self,
-        answers: &StaleAnswers,
+        answers: &'static StaleAnswers,
         key: Option<StaleKey>,
         origin: &Origin,
         outcome: Inside<T, E>,
