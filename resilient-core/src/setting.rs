@@ -703,6 +703,19 @@ pub struct SettingDescription {
     pub default: Option<Value>,
 }
 
+impl SettingDescription {
+    /// A setting of which this is expected, written as text, without a default.
+    #[must_use]
+    pub const fn new(expected: &'static str) -> Self {
+        Self {
+            expected,
+            allowed: &[],
+            types: &["string"],
+            default: None,
+        }
+    }
+}
+
 /// Why a value from outside does not become a setting.
 ///
 /// ```
