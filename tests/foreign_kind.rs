@@ -153,9 +153,9 @@ fn a_kind_of_another_crate_is_registered_shown_configured_and_steered() {
         file: "shop.toml".to_owned(),
         line: 1,
     };
-    let mut file = Configuration::new();
-    file.set("shed", "foreign", "up_to", 7, line.clone());
-    assert!(registry().configure_from_file(file).unwrap().is_empty());
+    let mut settings = Configuration::new();
+    settings.set("shed", "foreign", "up_to", 7, line.clone());
+    assert!(registry().configure_from_file(settings).unwrap().is_empty());
     assert_eq!(up_to(), 7);
     let mut wrong = Configuration::new();
     wrong.set("shed", "foreign", "up_to", "all", line);
