@@ -283,6 +283,17 @@ async fn switch_all_off(registry: &Registry) {
     advance(seconds(60)).await;
     let rejected = off(&runs).await;
     assert!(matches!(rejected, Err(Error::Rejected(_))), "{rejected:?}");
+
+    policy("steering.off.after")
+        .timeout(TimeoutPolicy::new().duration(seconds(1)))
+        .register()
+        .expect("a new name");
+    let enabled = setting("timeout", "steering.off.after", "enabled");
+    assert_eq!(
+        enabled.value,
+        Some(Value::Flag(true)),
+        "that is over for new ones too"
+    );
 }
 
 #[test]

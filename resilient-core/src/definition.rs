@@ -403,6 +403,15 @@ mod tests {
     }
 
     #[test]
+    fn a_change_that_was_taken_back_has_no_end_any_more() {
+        let mut definition = Definition::<RetryPolicy>::default();
+        definition.change(changed(9, 100));
+        definition.take_back("attempts");
+        assert_eq!(definition.ends(), NEVER);
+        assert_eq!(definition.end_next_change(100), None);
+    }
+
+    #[test]
     fn all_off_hides_a_later_change_of_the_same_setting() {
         let mut definition = Definition {
             all_off: Some(Changed {
