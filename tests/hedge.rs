@@ -310,6 +310,29 @@ async fn a_hedge_that_is_switched_off_still_spends_its_budget_on_calls_under_way
     );
 }
 
+/// The first attempt uses up what tokio lets a task do in one go, again and again; the second answers.
+#[hedge("hedge.busy", 1ms)]
+async fn busy_body(attempts: &Cell<u32>) -> Answer {
+    attempts.set(attempts.get() + 1);
+    if attempts.get() > 1 {
+        return Ok(2);
+    }
+    loop {
+        tokio::task::consume_budget().await;
+    }
+}
+
+#[tokio::test]
+async fn beside_a_body_that_is_always_busy_the_extra_attempt_starts_too() {
+    let attempts = Cell::new(0);
+    // Without its own way to look at the timer the call would never end.
+    let answered = tokio::time::timeout(Duration::from_secs(20), busy_body(&attempts));
+    assert_eq!(
+        told(answered.await.expect("the extra attempt answers")),
+        "ok"
+    );
+}
+
 #[hedge("hedge.sharing", 1ms, budget("hedge.gateway", 10%))]
 async fn sharing_hedge(body: &Body) -> Answer {
     body.run().await
