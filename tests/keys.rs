@@ -503,3 +503,38 @@ fn instances(snapshot: &LiveSnapshot) -> u64 {
     };
     keys.as_ref().expect("calls came with keys").instances
 }
+
+#[bulkhead("keys.churn", 1, max_keys = 1, key = tenant)]
+async fn churn(tenant: &str) -> Result<(), Error> {
+    let _ = tenant;
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_overflow_that_comes_and_goes_is_reported_once_in_ten_seconds() {
+    let mut events = registry().events();
+    let mut reported = || {
+        let mut reported = 0;
+        while let Some(event) = events.try_next() {
+            let is_overflow = matches!(event.what, What::KeysOverflowed { .. });
+            reported += u32::from(is_overflow && event.policy == "keys.churn");
+        }
+        assert_eq!(events.missed(), 0);
+        reported
+    };
+    let come_and_go = || {
+        for number in 0..50 {
+            let (own, shared) = (format!("a{number}"), format!("b{number}"));
+            let (mut own, mut shared) = (Box::pin(churn(&own)), Box::pin(churn(&shared)));
+            assert!(poll_once(own.as_mut()).is_pending());
+            assert!(poll_once(shared.as_mut()).is_pending());
+        }
+    };
+    come_and_go();
+    assert_eq!(reported(), 1);
+    come_and_go();
+    assert_eq!(reported(), 0);
+    tokio::time::advance(Duration::from_secs(10)).await;
+    come_and_go();
+    assert_eq!(reported(), 1);
+}

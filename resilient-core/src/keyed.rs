@@ -243,8 +243,8 @@ impl<L: Instance> Keys<L> {
         });
         let now = now();
         let reported = map.reported.load(Ordering::Relaxed);
-        if !map.is_overflowing.swap(true, Ordering::Relaxed)
-            && (reported == 0 || now.saturating_sub(reported) >= BETWEEN_REPORTS)
+        if (reported == 0 || now.saturating_sub(reported) >= BETWEEN_REPORTS)
+            && !map.is_overflowing.swap(true, Ordering::Relaxed)
         {
             map.reported.store(now, Ordering::Relaxed);
             let max = self.max.load(Ordering::Relaxed) as u64;
