@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test -p resilient-macros` writes the files anew.
 
+mod half_typed;
+
 use super::*;
 use crate::table::Attribute;
 use proc_macro2::{Group, TokenTree};
