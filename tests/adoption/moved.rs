@@ -1,5 +1,5 @@
-//! With arguments that are moved and are not `Clone`: the body can run once only, so the stack has no
-//! retry. (A retry above would say so, at the argument.)
+//! With arguments that are moved and are not `Clone`: the body can run once only, so no stack has a
+//! retry or a hedge. That is all that was left out for their sake.
 
 use crate::driven::{
     BoxFuture, Dependency, Error, Failed, breaker_bulkhead_timeout, fallback_breaker_timeout,
