@@ -1,7 +1,7 @@
 //! Functions as well-known services and clients have them, under stacks of three. Only the signatures are
-//! theirs, written anew; nothing in one was changed for an attribute. What a stack asks of such a
-//! function stands beside it: where an argument is moved and is not `Clone`, or the result borrows from
-//! `&mut self`, there is no retry.
+//! theirs, written anew, and none was changed for an attribute. What a stack asks for: where an argument
+//! is moved and is not `Clone`, or the result borrows from `&mut self`, it has no retry; and a refusal has
+//! to become the function's error, by `From<Rejected>` or by `map_err`.
 
 #![allow(
     clippy::needless_pass_by_value,

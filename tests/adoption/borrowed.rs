@@ -12,6 +12,7 @@ use std::cell::RefCell;
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::rc::Rc;
 
 // ---- A typed handle of an orchestrator's API
@@ -34,7 +35,7 @@ where
     #[circuit_breaker(failure_threshold = 2)]
     #[retry(3)]
     #[timeout(1s)]
-    pub(crate) async fn patch<P: Serialize + Debug + Sync>(
+    pub(crate) async fn patch<P: Serialize + Debug>(
         &self,
         name: &str,
         patch: &Patch<P>,
@@ -244,17 +245,17 @@ async fn shared_state_of_one_thread() {
 
 // ---- The bytes behind a path
 
-// Two lifetimes, one bounded by the other, and `impl Trait` as an argument: as in a store of objects.
+// Two lifetimes, one bounded by the other, and a range that is moved and `Clone`: as in a store of objects.
 #[hedge(100ms)]
 #[circuit_breaker(failure_threshold = 4)]
 #[timeout(1s)]
 async fn get_range<'store, 'path: 'store>(
     store: &'store Dependency,
     path: &'path str,
-    range: impl Into<std::ops::Range<usize>> + Clone + Send + Sync,
+    range: Range<usize>,
 ) -> Result<&'path [u8], Error> {
     store.ask().await?;
-    Ok(&path.as_bytes()[range.into()])
+    Ok(&path.as_bytes()[range])
 }
 
 #[tokio::test(start_paused = true)]
@@ -279,7 +280,7 @@ impl Team {
     #[fallback(|_error| Ok(self.yesterday.iter().copied().map(u64::from).collect()))]
     #[circuit_breaker(failure_threshold = 2)]
     #[timeout(1s)]
-    async fn members<C>(&self, keep: impl Fn(u64) -> bool + Send + Sync) -> Result<C, Error>
+    async fn members<C>(&self, keep: impl Fn(u64) -> bool) -> Result<C, Error>
     where
         C: FromIterator<u64>,
     {

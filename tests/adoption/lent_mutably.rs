@@ -87,10 +87,7 @@ impl Connection {
     #[timeout(10s)]
     #[retry(3)]
     #[bulkhead("adoption.mail", 1)]
-    pub(crate) async fn command<C: Display + Send + Sync>(
-        &mut self,
-        command: C,
-    ) -> Result<usize, Error> {
+    pub(crate) async fn command<C: Display>(&mut self, command: C) -> Result<usize, Error> {
         self.buffer.extend(command.to_string().as_bytes());
         self.dependency.ask().await?;
         Ok(self.buffer.len())

@@ -55,7 +55,7 @@ where
     #[timeout(1s)]
     pub(crate) async fn say_hello(
         &mut self,
-        request: impl IntoRequest<String> + Send,
+        request: impl IntoRequest<String>,
     ) -> Result<Response<String>, Status> {
         let answer = self.inner.unary(request.into_request()).await?;
         Ok(Response::new(answer))
