@@ -2,6 +2,9 @@
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test -p resilient-macros` writes the files anew.
 
+mod documented;
+mod half_typed;
+
 use super::*;
 use crate::table::Attribute;
 use proc_macro2::{Group, TokenTree};
@@ -277,5 +280,86 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
     open(path)?.take(limit).read()
 }
 "#,
+    );
+}
+
+#[test]
+fn two_breakers_in_one_stack_each_have_their_permit() {
+    compare(
+        "two_breakers",
+        r#"
+#[circuit_breaker("region", failure_threshold = 5)]
+#[circuit_breaker("pricing", when = PriceError::is_transient, when_ok = Price::is_old)]
+async fn price(sku: &Sku) -> Result<Price, PriceError> {
+    ask(sku).await
+}
+"#,
+    );
+}
+
+#[test]
+fn every_setting_of_a_breaker_is_a_call_of_its_builder() {
+    compare(
+        "every_setting",
+        r#"
+#[circuit_breaker(
+    "partner",
+    failure_rate = 50%,
+    window_time = 1m,
+    min_calls = 20,
+    slow_call = 1500ms,
+    slow_call_rate = 80%,
+    open_for = 30s,
+    open_backoff = 1.5,
+    open_jitter = 10%,
+    half_open_calls = 3,
+    success_threshold = 2,
+    half_open_for = 1m30s,
+    ramp = [10%, 50%],
+    count_rejections = true,
+    obey_retry_after = true,
+    max_keys = 500,
+    enabled = true,
+    unless = Error::is_ours,
+    key = partner,
+)]
+async fn send(partner: &Partner) -> Result<(), Error> {
+    post(partner).await
+}
+"#,
+    );
+}
+
+#[test]
+fn a_hedge_inside_a_retry_is_a_race_for_each_attempt() {
+    compare(
+        "retried_race",
+        r"
+#[retry(2, attempt = cx)]
+#[hedge(100ms)]
+#[timeout(1s)]
+async fn price(&self, sku: Sku) -> Result<Price, PriceError> {
+    self.ask(sku, cx.number()).await
+}
+",
+    );
+}
+
+#[test]
+fn a_generic_method_keeps_its_lifetimes_and_tells_a_refusal_in_its_own_words() {
+    compare(
+        "generic_method",
+        r"
+#[timeout(5s, map_err = |rejected: Rejected| Error::refused(self.name, rejected))]
+#[retry(3)]
+pub(crate) async fn get<'a, 'k: 'a, K, V>(&'a self, key: &'k K, mut limit: usize) -> Result<Cow<'a, V>, Error<'k>>
+where
+    K: Hash + ?Sized,
+    V: ToOwned + FromKey<'k>,
+{
+    limit += 1;
+    self.find(key, limit).await.map(Cow::Owned)
+}
+",
     );
 }
