@@ -82,6 +82,7 @@
 //! - `sqlx` (off): `sqlx::Error` is `Classify`. It needs Rust 1.94, as sqlx does.
 //! - `testing` (off): the module `testing`, a test kit for annotated functions: a registry for each test,
 //!   scripted outcomes, the way that a circuit breaker went, chaos. For `[dev-dependencies]`.
+//! - `tower` (off): any pipeline as a `tower::Layer`, in the module `tower`.
 //! - `uuid` (off): `uuid::Uuid` is a [`Key`].
 //!
 //! It needs tokio, for its timers. Where tokio's feature `test-util` is on, paused time moves every
@@ -99,6 +100,12 @@ pub mod testing {
 #[doc = include_str!("../docs/http.md")]
 pub mod http {
     pub use resilient_http::*;
+}
+
+#[cfg(feature = "tower")]
+#[doc = include_str!("../docs/tower.md")]
+pub mod tower {
+    pub use resilient_tower::*;
 }
 
 // The pages link to each other as files, for readers of the repository. Of two definitions of a link the

@@ -17,12 +17,13 @@ use std::fs;
 use std::path::Path;
 
 const CORE: &str = "resilient-core/src";
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "src",
     CORE,
     "resilient-macros/src",
     "resilient-config/src",
     "resilient-http/src",
+    "resilient-tower/src",
     "xtask/src",
     "examples",
     "benches/overhead/src",
@@ -166,6 +167,7 @@ fn the_code_map_lists_every_file() {
         "resilient-http/src",
         "resilient-macros/src",
         "resilient-config/src",
+        "resilient-tower/src",
     ] {
         let files = sources(folder);
         assert_none(files.iter().flat_map(|(path, _)| on_the_map(path, &map)));
@@ -181,6 +183,7 @@ fn every_member_takes_the_lints_of_the_workspace() {
         "resilient-config/",
         "resilient-core/",
         "resilient-macros/",
+        "resilient-tower/",
         "tests/databases/",
         "xtask/",
     ] {

@@ -8,7 +8,7 @@ use std::future::{Ready, ready};
 
 pub use crate::ladder::{ByClass, BySource, Seen};
 pub use crate::shape::{Known, OfResult, OfValue, Shape};
-pub use crate::site::{Binding, CallSite, Layer};
+pub use crate::site::{Binding, CallSite, Layer, announce};
 pub use core;
 pub use core::option::Option::{None, Some};
 pub use core::result::Result::{self, Err, Ok};

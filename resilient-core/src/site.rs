@@ -338,6 +338,18 @@ pub(crate) fn declare_all() {
     }
 }
 
+/// Makes a call site known that no attribute left behind, and binds its policies: a layer, by the place
+/// where it was made.
+pub fn announce(name: &'static str, file: &'static str, line: u32, layers: &'static [Layer]) {
+    registry();
+    let site: &'static CallSite = Box::leak(Box::new(CallSite::new(|| "", file, line, layers)));
+    let mut known = KNOWN.lock();
+    known
+        .by_name
+        .entry(name)
+        .or_insert_with(|| know(site, name));
+}
+
 /// Makes the call sites known that were not, and binds their policies.
 fn attach() {
     let mut known = KNOWN.lock();
