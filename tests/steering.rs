@@ -529,3 +529,47 @@ fn a_change_that_would_contradict_itself_once_another_ends_is_refused() {
     let refused = registry().reconfigure("steering.later", decorrelated, "for good");
     assert!(refused.unwrap_err().to_string().starts_with("`jitter`: "));
 }
+
+#[circuit_breaker("steering.preview", failure_rate = 80%, window = 10)]
+async fn previewed(succeed: bool) -> Answer {
+    if succeed { Ok(1) } else { Err(Error::Failed) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_preview_says_what_the_breaker_would_have_done_on_its_window() {
+    let consequence = |changes: &Changes| {
+        let preview = registry().preview("circuit_breaker", "steering.preview", changes);
+        preview.unwrap().consequence
+    };
+    let half = Changes::new().set("failure_rate", "50%");
+    assert_eq!(consequence(&half), None, "it remembers nothing");
+    for succeed in [true, false].repeat(5) {
+        let _ = previewed(succeed).await;
+    }
+    let breaker = registry().circuit_breaker("steering.preview").unwrap();
+    assert_eq!(
+        consequence(&half).as_deref(),
+        Some("it would open with the next result: failure rate 50% of 10 calls reached 50%")
+    );
+    assert_eq!(
+        consequence(&Changes::new().set("failure_rate", "60%")),
+        None
+    );
+    assert_eq!(consequence(&Changes::new().set("open_for", "1s")), None);
+    assert_eq!(
+        breaker.state(),
+        CircuitBreakerState::Closed,
+        "nothing has happened"
+    );
+
+    for _ in 0..10 {
+        let _ = previewed(false).await;
+    }
+    assert_eq!(breaker.state(), CircuitBreakerState::Open);
+    let all = Changes::new().set("failure_rate", "100%");
+    assert_eq!(
+        consequence(&all).as_deref(),
+        Some("with that it would not have opened")
+    );
+    assert_eq!(consequence(&half), None, "it would have as well");
+}

@@ -743,6 +743,16 @@ impl LivePolicy for CircuitBreaker {
         }
     }
 
+    fn consequence(&self, policy: &CircuitBreakerPolicy) -> Option<String> {
+        let (rules, now) = (Rules::of(policy), now());
+        self.locked(now, |locked| {
+            locked.state.look(now);
+            let state = &locked.state;
+            let would = || state.consequence(rules, now);
+            if rules.enabled { would() } else { None }
+        })
+    }
+
     fn snapshot(&self) -> LiveSnapshot {
         LiveSnapshot::CircuitBreaker(self.snapshot())
     }

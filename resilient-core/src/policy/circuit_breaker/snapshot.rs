@@ -1,7 +1,7 @@
 //! What can be seen of a circuit breaker.
 
 use super::phase::{Phase, Totals};
-use super::rules::FailureRule;
+use super::rules::{FailureRule, Rules};
 use super::state::State;
 use super::{CircuitBreaker, CircuitBreakerState};
 use crate::keyed::{Keys, KeysSnapshot, noted};
@@ -231,6 +231,24 @@ impl CircuitBreaker {
             snapshot.counts += counts;
         }
         snapshot
+    }
+}
+
+impl State {
+    /// What it would have done with other rules on what it remembers, in words, if that is something else.
+    pub(super) fn consequence(&self, rules: Rules, now: Nanos) -> Option<String> {
+        let mut other = self.clone();
+        other.reconfigure(rules, now);
+        match (self.phase(), other.tripped()) {
+            (Phase::Closed, Some(cause)) if self.tripped().is_none() => {
+                Some(format!("it would open with the next result: {cause}"))
+            }
+            // What opened it is still in its window, unless the rule is another one.
+            (Phase::Open { .. }, None) if self.tripped().is_some() && other.counts().calls > 0 => {
+                Some("with that it would not have opened".to_owned())
+            }
+            _ => None,
+        }
     }
 }
 

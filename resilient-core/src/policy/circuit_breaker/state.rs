@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// In place of a generation: that of calls which would have been refused.
 pub(super) const ASIDE: u64 = 0;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct State {
     /// Shared by the instances of one policy.
     rules: Arc<Rules>,
@@ -214,7 +214,7 @@ impl State {
         self.lengthened.saturating_sub(steps.unwrap_or(u32::MAX))
     }
 
-    fn counts(&self) -> Counts {
+    pub(super) fn counts(&self) -> Counts {
         self.window.as_ref().map(Window::counts).unwrap_or_default()
     }
 
@@ -462,7 +462,7 @@ impl State {
     }
 
     /// Why the results that are recorded ought to open it, if they ought to.
-    fn tripped(&self) -> Option<Cause> {
+    pub(super) fn tripped(&self) -> Option<Cause> {
         let counts = self.counts();
         let within = self.rules.window;
         let enough = counts.calls >= self.rules.min_calls;
