@@ -27,6 +27,7 @@ pub enum Error<E> {
     Service(E),
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Classify> Classify for Error<E> {
     fn class(&self) -> Class {
         match self {
