@@ -867,13 +867,22 @@ mod what_is_kept_beside_the_registry {
                 .register()
                 .unwrap();
         }
-        let registry = test.registry();
+        let on_a_thread_of_its_own = |switch: fn()| {
+            let switched = test.scope(async move { switch() });
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .unwrap();
+            std::thread::spawn(move || runtime.block_on(switched))
+        };
         for _ in 0..20 {
-            std::thread::scope(|scope| {
-                scope.spawn(|| registry.disable_all("a drill"));
-                scope.spawn(|| registry.enable_all("it is over"));
-            });
-            let is_on = registry.all_disabled().is_none();
+            let threads = [
+                on_a_thread_of_its_own(|| registry().disable_all("a drill")),
+                on_a_thread_of_its_own(|| registry().enable_all("it is over")),
+            ];
+            for thread in threads {
+                thread.join().unwrap();
+            }
+            let is_on = registry().all_disabled().is_none();
             assert_all_are(is_on);
         }
     }
