@@ -3,6 +3,7 @@
 
 mod build;
 mod instructions;
+mod mutants;
 mod step;
 
 use std::env;
@@ -26,6 +27,9 @@ commands:
                           measure what each path costs, alone and in company
   bench peers [--quick]   measure other libraries beside ours, and print the ratios
   bench build             measure what attributes cost the compiler
+  mutants [--share N] [--seed N]
+                          change the core in small ways (one in N of them, drawn by a seed), one at a
+                          time, and count the changes that no test notices
   checkout [--times N]    run the checkout example N times (default 10) and name the runs that failed
   tree                    count the packages that a user of resilient-fn compiles
   help                    print this text
@@ -38,6 +42,7 @@ enum Command {
     Instructions { keep: bool },
     Bench { package: &'static str, quick: bool },
     BenchBuild,
+    Mutants { share: usize, seed: u64 },
     Checkout { times: u32 },
     Tree,
     Help,
@@ -52,6 +57,7 @@ fn main() -> ExitCode {
         Ok(Command::Instructions { keep: true }) => instructions::keep(),
         Ok(Command::Bench { package, quick }) => bench(package, quick),
         Ok(Command::BenchBuild) => build::bench(),
+        Ok(Command::Mutants { share, seed }) => mutants::run(share, seed),
         Ok(Command::Checkout { times }) => checkout(times),
         Ok(Command::Tree) => tree(),
         Ok(Command::Help) => {
@@ -89,6 +95,7 @@ fn command(arguments: &[String]) -> Result<Command, String> {
             Ok(Command::Bench { package, quick })
         }
         ["bench", ..] => Err("`bench` takes `overhead`, `peers` or `build`".to_owned()),
+        ["mutants", options @ ..] => mutants(options),
         ["checkout"] => Ok(Command::Checkout {
             times: DEFAULT_TIMES,
         }),
@@ -104,6 +111,29 @@ fn command(arguments: &[String]) -> Result<Command, String> {
         ] => Err(format!("unexpected `{}`", rest.join(" "))),
         [unknown, ..] => Err(format!("there is no command `{unknown}`")),
     }
+}
+
+/// `mutants` with its options: all changes, unless a share is asked for.
+fn mutants(options: &[&str]) -> Result<Command, String> {
+    let (mut share, mut seed) = (1, 2026);
+    for option in options.chunks(2) {
+        match option {
+            ["--share", number] => {
+                share = number
+                    .parse()
+                    .ok()
+                    .filter(|share| *share > 0)
+                    .ok_or_else(|| format!("`--share {number}`: expected a number from 1 on"))?;
+            }
+            ["--seed", number] => {
+                seed = number
+                    .parse()
+                    .map_err(|_| format!("`--seed {number}`: expected a number"))?;
+            }
+            _ => return Err(format!("unexpected `{}`", option.join(" "))),
+        }
+    }
+    Ok(Command::Mutants { share, seed })
 }
 
 /// Runs every test of the workspace; one build makes the libraries, the tests and the examples.
@@ -234,6 +264,19 @@ mod tests {
             typed("checkout --times 0"),
             Err("`--times 0`: expected a number from 1 on".to_owned())
         );
+    }
+
+    #[test]
+    fn a_share_of_the_mutants_is_drawn_by_a_seed() {
+        assert_eq!(
+            typed("mutants --share 3 --seed 7"),
+            Ok(Command::Mutants { share: 3, seed: 7 })
+        );
+        assert_eq!(
+            typed("mutants --share 0"),
+            Err("`--share 0`: expected a number from 1 on".to_owned())
+        );
+        assert!(typed("mutants --third").is_err());
     }
 
     #[test]
