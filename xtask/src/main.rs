@@ -27,6 +27,8 @@ commands:
                           measure what each path costs, alone and in company
   bench peers [--quick]   measure other libraries beside ours, and print the ratios
   bench build             measure what attributes cost the compiler
+  api [--keep]            compare the public items of every library with those that were kept; with --keep,
+                          keep them
   mutants [--share N] [--seed N]
                           change the core in small ways (one in N of them, drawn by a seed), one at a
                           time, and count the changes that no test notices
@@ -42,6 +44,7 @@ enum Command {
     Instructions { keep: bool },
     Bench { package: &'static str, quick: bool },
     BenchBuild,
+    Api { keep: bool },
     Mutants { share: usize, seed: u64 },
     Checkout { times: u32 },
     Tree,
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Ok(Command::Instructions { keep: true }) => instructions::keep(),
         Ok(Command::Bench { package, quick }) => bench(package, quick),
         Ok(Command::BenchBuild) => build::bench(),
+        Ok(Command::Api { keep }) => api(keep),
         Ok(Command::Mutants { share, seed }) => mutants::run(share, seed),
         Ok(Command::Checkout { times }) => checkout(times),
         Ok(Command::Tree) => tree(),
@@ -95,6 +99,8 @@ fn command(arguments: &[String]) -> Result<Command, String> {
             Ok(Command::Bench { package, quick })
         }
         ["bench", ..] => Err("`bench` takes `overhead`, `peers` or `build`".to_owned()),
+        ["api"] => Ok(Command::Api { keep: false }),
+        ["api", "--keep"] => Ok(Command::Api { keep: true }),
         ["mutants", options @ ..] => mutants(options),
         ["checkout"] => Ok(Command::Checkout {
             times: DEFAULT_TIMES,
@@ -106,7 +112,7 @@ fn command(arguments: &[String]) -> Result<Command, String> {
         ["tree"] => Ok(Command::Tree),
         [] | ["help" | "--help" | "-h"] => Ok(Command::Help),
         [
-            "test" | "check" | "instructions" | "checkout" | "tree",
+            "test" | "check" | "instructions" | "api" | "checkout" | "tree",
             rest @ ..,
         ] => Err(format!("unexpected `{}`", rest.join(" "))),
         [unknown, ..] => Err(format!("there is no command `{unknown}`")),
@@ -157,6 +163,13 @@ fn bench(package: &str, quick: bool) -> Result<(), Failed> {
     } else {
         step
     };
+    step.run()
+}
+
+/// What every library offers, compared with what was kept of it.
+fn api(keep: bool) -> Result<(), Failed> {
+    let step = Step::cargo("run --quiet -p resilient-public-api --");
+    let step = if keep { step.argument("--keep") } else { step };
     step.run()
 }
 
