@@ -2,6 +2,7 @@
 //! command that a person would type.
 
 mod build;
+mod coverage;
 mod instructions;
 mod mutants;
 mod step;
@@ -29,6 +30,7 @@ commands:
   bench build             measure what attributes cost the compiler
   api [--keep]            compare the public items of every library with those that were kept; with --keep,
                           keep them
+  coverage                which lines of the core the tests run; needs cargo-llvm-cov
   mutants [--share N] [--seed N]
                           change the core in small ways (one in N of them, drawn by a seed), one at a
                           time, and count the changes that no test notices
@@ -45,6 +47,7 @@ enum Command {
     Bench { package: &'static str, quick: bool },
     BenchBuild,
     Api { keep: bool },
+    Coverage,
     Mutants { share: usize, seed: u64 },
     Checkout { times: u32 },
     Tree,
@@ -61,6 +64,7 @@ fn main() -> ExitCode {
         Ok(Command::Bench { package, quick }) => bench(package, quick),
         Ok(Command::BenchBuild) => build::bench(),
         Ok(Command::Api { keep }) => api(keep),
+        Ok(Command::Coverage) => coverage::run(),
         Ok(Command::Mutants { share, seed }) => mutants::run(share, seed),
         Ok(Command::Checkout { times }) => checkout(times),
         Ok(Command::Tree) => tree(),
@@ -101,6 +105,7 @@ fn command(arguments: &[String]) -> Result<Command, String> {
         ["bench", ..] => Err("`bench` takes `overhead`, `peers` or `build`".to_owned()),
         ["api"] => Ok(Command::Api { keep: false }),
         ["api", "--keep"] => Ok(Command::Api { keep: true }),
+        ["coverage"] => Ok(Command::Coverage),
         ["mutants", options @ ..] => mutants(options),
         ["checkout"] => Ok(Command::Checkout {
             times: DEFAULT_TIMES,
@@ -112,7 +117,7 @@ fn command(arguments: &[String]) -> Result<Command, String> {
         ["tree"] => Ok(Command::Tree),
         [] | ["help" | "--help" | "-h"] => Ok(Command::Help),
         [
-            "test" | "check" | "instructions" | "api" | "checkout" | "tree",
+            "test" | "check" | "instructions" | "api" | "coverage" | "checkout" | "tree",
             rest @ ..,
         ] => Err(format!("unexpected `{}`", rest.join(" "))),
         [unknown, ..] => Err(format!("there is no command `{unknown}`")),

@@ -19,9 +19,9 @@ const FILES: [&str; 8] = [
     "resilient-core/src/key*.rs",
 ];
 
-/// The tests through the attributes which a change is shown to that the core's own did not notice. Those
-/// about diagnostics, pages and sizes are slow and say nothing about decisions.
-const ROOT_TESTS: [&str; 17] = [
+/// The tests through the attributes: those that decisions of the core can fail. The others, about
+/// diagnostics, pages and sizes, are slow.
+pub(crate) const ROOT_TESTS: [&str; 17] = [
     "attributes",
     "budget",
     "cases",

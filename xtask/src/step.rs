@@ -42,12 +42,23 @@ impl Step {
     /// `cargo` with these arguments, which are separated by spaces.
     pub(crate) fn cargo(arguments: &str) -> Self {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut command = Command::new(cargo);
-        command.args(arguments.split_whitespace()).current_dir(root);
+        let mut step = Self::new(Command::new(cargo), "cargo");
+        for argument in arguments.split_whitespace() {
+            step = step.argument(argument);
+        }
+        step
+    }
+
+    /// A program, by its name on the path.
+    pub(crate) fn program(name: &str) -> Self {
+        Self::new(Command::new(name), name)
+    }
+
+    fn new(mut command: Command, name: &str) -> Self {
+        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
         Self {
             command,
-            shown: format!("cargo {arguments}"),
+            shown: name.to_owned(),
         }
     }
 
