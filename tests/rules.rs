@@ -1053,6 +1053,79 @@ async fn who_waits_for_what_is_switched_off_comes_in() {
     assert_eq!(places("rules.opened").inside, 0);
 }
 
+// ---- Delays that the function knows
+
+fn square(attempt: u32) -> Duration {
+    milli(10) * attempt * attempt
+}
+
+#[retry("rules.squares", 4, backoff = square, jitter = none)]
+async fn waits_in_squares(body: &Body) -> Answer {
+    body.run().await
+}
+
+#[bulkhead("rules.own_backoff", 1)]
+#[retry("rules.own_backoff", 9, backoff = |attempt| { asked.set(asked.get() + 1); step * attempt }, jitter = none)]
+async fn waits_as_its_arguments_say(
+    body: &Body,
+    step: Duration,
+    asked: &std::cell::Cell<u32>,
+) -> Answer {
+    body.run().await
+}
+
+#[circuit_breaker("rules.backoff_panics", failure_threshold = 1)]
+#[retry(3, backoff = |_| panic!("it panics"))]
+async fn cannot_tell_how_long(body: &Body) -> Answer {
+    body.run().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backoff_of_the_functions_own_is_asked_for_each_delay_and_for_no_other() {
+    let body = Body::new("F F F S");
+    assert_eq!(calls(1, || waits_in_squares(&body)).await, "ok");
+    assert_eq!(body.elapsed(), milli(10 + 40 + 90));
+
+    let (body, asked) = (Body::new("F F S F"), std::cell::Cell::new(0));
+    let call = || waits_as_its_arguments_say(&body, milli(7), &asked);
+    assert_eq!(calls(1, call).await, "ok");
+    assert_eq!((body.elapsed(), asked.get()), (milli(7 + 14), 2));
+    policy("rules.own_backoff")
+        .retry(RetryPolicy::new().attempts(1))
+        .register()
+        .unwrap();
+    assert_eq!(calls(1, call).await, "E");
+    assert_eq!(asked.get(), 2, "no attempt follows the last one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_said_about_delays_that_only_the_function_knows() {
+    let site = registry().call_site("rules::waits_in_squares").unwrap();
+    let explained = site.explain();
+    assert_eq!(explained.worst_case, None);
+    let keys: Vec<_> = explained.layers[0]
+        .settings
+        .iter()
+        .map(|setting| setting.key)
+        .collect();
+    assert_eq!(keys, ["attempts", "jitter"]);
+    policy("rules.squares")
+        .retry(RetryPolicy::new().backoff(Backoff::fixed(milli(1))))
+        .register()
+        .unwrap();
+    let explained = site.explain();
+    assert!(!explained.to_string().contains("1ms"), "{explained}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_of_a_backoff_is_one_of_its_function() {
+    let body = Body::new("F S");
+    let mut call = Begun(Box::pin(cannot_tell_how_long(&body)));
+    let caught = std::panic::catch_unwind(AssertUnwindSafe(|| call.look()));
+    assert!(caught.is_err());
+    assert_eq!(state("rules.backoff_panics"), Open);
+}
+
 // ---- Code of the user that panics
 
 fn may_panic(panics: bool) -> u32 {

@@ -480,13 +480,18 @@ impl Explanation {
         let layers = site.layers.iter().map(|layer| {
             let entry = registry.any(layer.policy, layer.kind);
             let mut settings = entry.map(AnyEntry::settings).unwrap_or_default();
-            settings.retain(|setting| setting.source != Source::Default);
             let KnownLayer {
                 kind,
                 policy,
                 written,
+                is_per_call,
                 ..
             } = *layer;
+            let has_own_backoff = is_per_call && kind == RetryPolicy::KIND;
+            settings.retain(|setting| {
+                let is_used = !has_own_backoff || !matches!(setting.key, "backoff" | "factor");
+                setting.source != Source::Default && is_used
+            });
             LayerExplanation {
                 kind,
                 policy,
@@ -542,7 +547,9 @@ fn longest(
         return Some(inner.map_or(limit, |inner| inner.min(limit)));
     }
     if layer.kind == RetryPolicy::KIND {
-        let retry = registry.retry(layer.policy)?;
+        let retry = registry
+            .retry(layer.policy)
+            .filter(|_| !layer.is_per_call)?;
         return inner.map(|attempt| retry.longest(attempt));
     }
     if layer.kind == HedgePolicy::KIND {

@@ -50,7 +50,8 @@ impl<P: Policy> Binding<P> {
         }
     }
 
-    /// The same binding for a policy whose one setting is computed for each call.
+    /// The same binding for a policy of which code of the function computes a setting: the duration of a
+    /// timeout, the delays of a retry.
     #[must_use]
     pub const fn per_call(mut self) -> Self {
         self.reference = Reference::Complete;

@@ -7,7 +7,7 @@ use proc_macro2::{Ident, Span};
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
-use syn::{Error, Expr, Lit, LitInt, LitStr, Result, Token};
+use syn::{Error, Expr, ExprPath, Lit, LitInt, LitStr, Result, Token};
 
 /// A bare lower-case word, alone or with something in parentheses: one of several choices.
 fn choice(input: ParseStream<'_>) -> Option<Ident> {
@@ -36,8 +36,23 @@ fn unknown(what: &str, word: &Ident, words: &[&str]) -> Error {
     )
 }
 
+/// By its name: functions are in small letters, constants in capitals.
+fn is_function(path: &ExprPath) -> bool {
+    let last = path.path.segments.last();
+    last.is_some_and(|last| {
+        last.ident
+            .unraw()
+            .to_string()
+            .starts_with(char::is_lowercase)
+    })
+}
+
 fn constant(what: &str, words: &[&str], input: ParseStream<'_>) -> Result<Value> {
-    match expression(input)? {
+    one_of(what, words, expression(input)?)
+}
+
+fn one_of(what: &str, words: &[&str], expression: Expr) -> Result<Value> {
+    match expression {
         expression @ (Expr::Lit(_) | Expr::Closure(_) | Expr::Range(_) | Expr::Unary(_)) => Err(
             Error::new_spanned(expression, format!("a {what} is one of {}", listed(words))),
         ),
@@ -45,14 +60,32 @@ fn constant(what: &str, words: &[&str], input: ParseStream<'_>) -> Result<Value>
     }
 }
 
-/// `fixed(1s)`, `linear(…)`, `exponential(…)` or `fibonacci(100ms..10s)`
+/// `fixed(1s)`, `linear(…)`, `exponential(…)` or `fibonacci(100ms..10s)`; or a function of the number of the
+/// attempt that ended, by its path or as a closure
 pub(crate) fn backoff(input: ParseStream<'_>) -> Result<Value> {
     const SHAPES: [&str; 4] = ["fixed", "linear", "exponential", "fibonacci"];
     let Some(word) = choice(input) else {
-        return constant("backoff", &SHAPES, input);
+        return match expression(input)? {
+            Expr::Closure(closure) if closure.inputs.len() != 1 || closure.asyncness.is_some() => {
+                Err(Error::new_spanned(
+                    closure,
+                    "the closure of `backoff` takes the number of the attempt that ended and gives a \
+                     duration: `|attempt| …`",
+                ))
+            }
+            Expr::Closure(closure) => Ok(Value::Closure(closure.to_token_stream())),
+            Expr::Path(path) if is_function(&path) => Ok(Value::Closure(path.to_token_stream())),
+            expression => one_of("backoff", &SHAPES, expression),
+        };
     };
     Ident::parse_any(input)?;
     let shape = word.to_string();
+    if !SHAPES.contains(&&*shape)
+        && !input.peek(syn::token::Paren)
+        && nearest(&shape, SHAPES).is_none()
+    {
+        return Ok(Value::Closure(word.to_token_stream()));
+    }
     let Some(shape) = SHAPES.into_iter().find(|name| *name == shape) else {
         return Err(unknown("backoff", &word, &SHAPES));
     };

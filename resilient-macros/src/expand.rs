@@ -328,7 +328,9 @@ impl Expansion<'_> {
                 .map(|(_, test)| test)
                 .chain(&layer.before)
                 .chain(&layer.mark)
-                .any(|test| self.body.mentions_arguments(test.to_token_stream()))
+                .map(ToTokens::to_token_stream)
+                .chain(layer.per_call.clone().filter(|_| layer.is("retry")))
+                .any(|code| self.body.mentions_arguments(code))
         })
     }
 

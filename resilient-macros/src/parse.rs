@@ -29,7 +29,7 @@ pub(crate) struct Layer {
     pub(crate) written: String,
     pub(crate) name: Option<LitStr>,
     pub(crate) data: Vec<Datum>,
-    /// A timeout's duration that is computed for every call.
+    /// Code that computes a setting: a timeout's duration for every call, a retry's delay for every attempt.
     pub(crate) per_call: Option<TokenStream>,
     /// `when`, `unless`, `when_ok` and `when_rejected`, in the order in which they were written.
     pub(crate) predicates: Vec<(Ident, Expr)>,
@@ -479,6 +479,15 @@ impl Arguments {
             self.mistakes.add(Error::new_spanned(
                 key,
                 "the body finds the key in its attempt: add `attempt = cx`",
+            ));
+        }
+        if let (Some((_, factor)), Some(_)) = (given("factor"), given("backoff"))
+            && self.parsed.layer.per_call.is_some()
+        {
+            self.mistakes.add(Error::new_spanned(
+                factor,
+                "`factor` goes with `backoff = exponential(..)` only: the function of `backoff` says \
+                 itself how its delays grow",
             ));
         }
         if let Some(positional) = &attribute.positional

@@ -199,6 +199,11 @@ const fn asks_for_more(verdict: Verdict) -> bool {
     }
 }
 
+/// True if the error knows better than the function how its delays grow.
+const fn advises_backoff(verdict: Verdict) -> bool {
+    matches!(verdict, Verdict::Advised { hint, .. } if hint.backoff.is_some())
+}
+
 impl State {
     const fn new(began: Nanos) -> Self {
         Self {
@@ -502,14 +507,39 @@ impl RetryCall<'_> {
         // Each on its own way: a call that succeeds need not have its verdict in memory.
         match verdict {
             Verdict::Success if self.state.number() == 1 => None,
-            Verdict::Success => self.reconsider(Verdict::Success),
-            verdict => self.reconsider(verdict),
+            Verdict::Success => self.reconsider(Verdict::Success, None),
+            verdict => self.reconsider(verdict, None),
+        }
+    }
+
+    /// As [`decide`](Self::decide), with a `backoff` that stands in place of the policy's.
+    ///
+    /// `backoff` is told the number of the attempt that ended, from 1, and answers how long to wait. It is
+    /// asked only where another attempt may follow, and where the error has no backoff of its own. Its
+    /// answer is treated as the delay of [`Backoff::fixed`]: the jitter of the policy applies.
+    ///
+    /// # Panics
+    ///
+    /// If `backoff` does.
+    #[inline]
+    #[must_use = "the delay before the next attempt wants to be awaited"]
+    pub fn decide_after<F>(&mut self, verdict: Verdict, backoff: F) -> Option<Delay>
+    where
+        F: Fn(u32) -> Duration,
+    {
+        match verdict {
+            Verdict::Success if self.state.number() == 1 => None,
+            verdict => self.reconsider(verdict, Some(&backoff)),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn reconsider(&mut self, verdict: Verdict) -> Option<Delay> {
+    fn reconsider(
+        &mut self,
+        verdict: Verdict,
+        own_backoff: Option<&dyn Fn(u32) -> Duration>,
+    ) -> Option<Delay> {
         let counters = &self.retry.counters;
         let count = |counter: &AtomicU64| counter.fetch_add(1, Ordering::Relaxed);
         if !asks_for_more(verdict) {
@@ -522,11 +552,17 @@ impl RetryCall<'_> {
             let held = self.retry.held.lock();
             (held.plan, held.budget.clone())
         };
-        let settings = plan.after(verdict);
+        let mut settings = plan.after(verdict);
         if !settings.enabled {
             return None;
         }
         let attempt = self.number();
+        if let Some(own_backoff) = own_backoff
+            && attempt < settings.attempts
+            && !advises_backoff(verdict)
+        {
+            settings.backoff = Backoff::fixed(own_backoff(attempt));
+        }
         let moment = Moment {
             deadline: current_deadline(),
             now: time::now(),

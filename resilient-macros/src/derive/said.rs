@@ -1,6 +1,6 @@
 //! What stands in one `#[class(…)]`.
 
-use crate::literal;
+use crate::literal::{self, Value};
 use crate::parse::{Datum, separated};
 use crate::shared::{Mistakes, Shared};
 use crate::table::{Takes, listed, nearest};
@@ -118,6 +118,13 @@ impl Said {
         }
         if let Some((hint, takes)) = hint {
             let (value, span) = literal::value(*takes, hint, input)?;
+            if let Value::Closure(code) = value {
+                return Err(Error::new_spanned(
+                    code,
+                    "a function has its place on the `retry` of a function: a hint is data, such as \
+                     `backoff = exponential(100ms..10s)`",
+                ));
+            }
             let key = word;
             self.hints.push(Datum { key, value, span });
         } else {

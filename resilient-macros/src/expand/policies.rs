@@ -86,6 +86,11 @@ impl Expansion<'_> {
             let frame = local("frame");
             quote_spanned!(self.site=> #frame.wait();)
         });
+        let decision = if let Some(backoff) = &layer.per_call {
+            quote_spanned!(self.site=> #retry.decide_after(#verdict, #backoff))
+        } else {
+            quote_spanned!(self.site=> #retry.decide(#verdict))
+        };
         let before = self.before(layer, &retry);
         let wait = if self.body.is_plain {
             quote_spanned!(self.site=> #delay.sleep();)
@@ -98,7 +103,7 @@ impl Expansion<'_> {
             loop {
                 let #delay = {
                     let #outcome = #inner;
-                    match #retry.decide(#verdict) {
+                    match #decision {
                         #private::Some(#delay) => #delay,
                         #private::None => break #outcome,
                     }

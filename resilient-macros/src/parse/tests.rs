@@ -255,6 +255,38 @@ fn a_budget_is_a_share_or_a_name_with_a_share_in_either_form() {
 }
 
 #[test]
+fn a_backoff_may_be_a_function_of_the_attempt_that_ended() {
+    let code = |arguments: &str| {
+        let layer = parsed("retry", arguments).unwrap();
+        layer.per_call.map(|code| code.to_string())
+    };
+    assert_eq!(code("3, backoff = waits").as_deref(), Some("waits"));
+    assert_eq!(
+        code("3, backoff = Self::waits").as_deref(),
+        Some("Self :: waits")
+    );
+    assert!(code("3, backoff = |attempt| base * attempt").is_some());
+    for data in ["crate::SLOW", "SLOW", "fixed(1s)", "Backoff::fixed(WAIT)"] {
+        assert_eq!(code(&format!("3, backoff = {data}")), None, "{data}");
+    }
+    assert_eq!(
+        mistake("retry", "backoff = || WAIT"),
+        "the closure of `backoff` takes the number of the attempt that ended and gives a duration: \
+         `|attempt| …`"
+    );
+    assert_eq!(
+        mistake("retry", "backoff = waits, factor = 3.0"),
+        "`factor` goes with `backoff = exponential(..)` only: the function of `backoff` says itself \
+         how its delays grow"
+    );
+    assert_eq!(
+        mistake("retry", "backoff = exponental"),
+        "there is no backoff `exponental`, did you mean `exponential`? the choices are `fixed`, \
+         `linear`, `exponential` and `fibonacci`"
+    );
+}
+
+#[test]
 fn a_hook_is_a_path_or_a_closure_of_a_number() {
     assert!(
         parsed("retry", "3, before = reconnect")
