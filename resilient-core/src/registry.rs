@@ -347,9 +347,7 @@ impl Registry {
 
     fn named(&self, kind: &str, name: &str) -> Result<&'static dyn AnyEntry, ReconfigureError> {
         let entries = self.entries.lock();
-        let mut known = entries.iter();
-        let found = known.find(|((known, of), _)| *known == name && of.as_str() == kind);
-        let entry = found.map(|(_, entry)| *entry);
+        let entry = of_name(&entries, name).find(|entry| entry.kind().as_str() == kind);
         drop(entries);
         let entry = entry.ok_or_else(|| unknown_policy(kind, name))?;
         entry.end_changes();
@@ -409,6 +407,18 @@ fn find<'a>(
     kind: Kind,
 ) -> Option<&'static dyn AnyEntry> {
     entries.get(&(name, kind)).copied()
+}
+
+/// What is known under `name`, of whatever kind; the others are not looked at.
+fn of_name<'a>(
+    entries: &BTreeMap<(&'a str, Kind), &'static dyn AnyEntry>,
+    name: &'a str,
+) -> impl Iterator<Item = &'static dyn AnyEntry> {
+    let least = Kind::new("");
+    entries
+        .range((name, least)..)
+        .take_while(move |((known, _), _)| *known == name)
+        .map(|(_, entry)| *entry)
 }
 
 impl fmt::Debug for Registry {
@@ -523,10 +533,7 @@ impl PolicyDefinition {
         let changes = {
             let mut entries = Registry::bare().entries.lock();
             check(&entries, &name, &parts)?;
-            let known = entries
-                .keys()
-                .map(|(known, _)| *known)
-                .find(|known| *known == name);
+            let known = of_name(&entries, &name).next().map(AnyEntry::name);
             let name = known.unwrap_or_else(|| name.leak());
             parts
                 .iter()

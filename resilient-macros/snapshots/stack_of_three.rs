@@ -108,11 +108,12 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
                                 true,
                                 __resilient::split(
                                     __resilient_frame
-                                        .run(
+                                        .run({
+                                            __resilient_frame.ask();
                                             __resilient::clone_arguments_moved_by_the_body(
                                                 &__resilient_body,
-                                            )(()),
-                                        )
+                                            )(())
+                                        })
                                         .await,
                                 ),
                             )

@@ -231,6 +231,12 @@ impl<'a> Body<'a> {
         }
     }
 
+    /// Whether each run of the body is that of a copy, with clones of what it moves. A plain function makes
+    /// the copy within the run.
+    pub(crate) fn is_copied(&self) -> bool {
+        self.again && !self.is_plain && !self.is_last_use(self.stack.layers.len())
+    }
+
     fn call(&self, step: &TokenStream) -> TokenStream {
         let (lent, body) = (self.arguments.lent.iter(), local("body"));
         let lent = lent.map(|(_, argument)| argument);

@@ -265,7 +265,14 @@ impl Expansion<'_> {
     /// One run of the body, as an expression of the outcome. What runs it may also make it fail, in
     /// tests: therefore it has to know the policies around it, and whether they take a refusal.
     fn heart(&self) -> TokenStream {
-        let run = self.framed(&self.body.run(!self.code_mentions_arguments()));
+        let run = self.body.run(!self.code_mentions_arguments());
+        let run = if self.body.is_copied() && self.needs_frame() {
+            // The arguments are cloned before the frame runs anything: a panic of theirs is the call's own too.
+            let frame = local("frame");
+            self.framed(&quote_spanned!(self.site=> { #frame.ask(); #run }))
+        } else {
+            self.framed(&run)
+        };
         let (private, split) = (self.private, self.split(&run));
         let bindings = (0..self.layers.len()).map(|index| self.binding(index));
         let frame = self.needs_frame().then(|| local("frame"));
