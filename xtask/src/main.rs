@@ -6,6 +6,7 @@ mod instructions;
 mod step;
 
 use std::env;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use step::{Failed, Step, Totals};
 
@@ -26,6 +27,7 @@ commands:
                           measure what each path costs, alone and in company
   bench peers [--quick]   measure other libraries beside ours, and print the ratios
   bench build             measure what attributes cost the compiler
+  loom [--long]           try out all that threads may do to each other, in models; with --long, more of it
   checkout [--times N]    run the checkout example N times (default 10) and name the runs that failed
   tree                    count the packages that a user of resilient-fn compiles
   help                    print this text
@@ -38,6 +40,7 @@ enum Command {
     Instructions { keep: bool },
     Bench { package: &'static str, quick: bool },
     BenchBuild,
+    Loom { long: bool },
     Checkout { times: u32 },
     Tree,
     Help,
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Ok(Command::Instructions { keep: true }) => instructions::keep(),
         Ok(Command::Bench { package, quick }) => bench(package, quick),
         Ok(Command::BenchBuild) => build::bench(),
+        Ok(Command::Loom { long }) => loom(long),
         Ok(Command::Checkout { times }) => checkout(times),
         Ok(Command::Tree) => tree(),
         Ok(Command::Help) => {
@@ -89,6 +93,8 @@ fn command(arguments: &[String]) -> Result<Command, String> {
             Ok(Command::Bench { package, quick })
         }
         ["bench", ..] => Err("`bench` takes `overhead`, `peers` or `build`".to_owned()),
+        ["loom"] => Ok(Command::Loom { long: false }),
+        ["loom", "--long"] => Ok(Command::Loom { long: true }),
         ["checkout"] => Ok(Command::Checkout {
             times: DEFAULT_TIMES,
         }),
@@ -99,7 +105,7 @@ fn command(arguments: &[String]) -> Result<Command, String> {
         ["tree"] => Ok(Command::Tree),
         [] | ["help" | "--help" | "-h"] => Ok(Command::Help),
         [
-            "test" | "check" | "instructions" | "checkout" | "tree",
+            "test" | "check" | "instructions" | "loom" | "checkout" | "tree",
             rest @ ..,
         ] => Err(format!("unexpected `{}`", rest.join(" "))),
         [unknown, ..] => Err(format!("there is no command `{unknown}`")),
@@ -128,6 +134,24 @@ fn bench(package: &str, quick: bool) -> Result<(), Failed> {
         step
     };
     step.run()
+}
+
+/// Runs the models of what threads may do to each other.
+///
+/// Not with `--cfg loom`, which switches tokio's own models on. What is built with the flag has a folder of
+/// its own, or each build would throw the other one away.
+fn loom(long: bool) -> Result<(), Failed> {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    let target = env::var_os("CARGO_TARGET_DIR").map_or(target, PathBuf::from);
+    let target = target.join("loom").display().to_string();
+    let step = Step::cargo("test --profile models -p resilient-models --target-dir")
+        .argument(&target)
+        .with("RUSTFLAGS", "--cfg resilient_loom");
+    if long {
+        step.with("RESILIENT_MORE_PREEMPTIONS", "1").run()
+    } else {
+        step.run()
+    }
 }
 
 /// Everything about the sources that needs no test to run.
@@ -245,6 +269,13 @@ mod tests {
             bench("resilient-overhead", true)
         );
         assert!(typed("bench peers --fast").is_err());
+    }
+
+    #[test]
+    fn models_may_be_looked_at_longer() {
+        assert_eq!(typed("loom"), Ok(Command::Loom { long: false }));
+        assert_eq!(typed("loom --long"), Ok(Command::Loom { long: true }));
+        assert!(typed("loom --longer").is_err());
     }
 
     #[test]
