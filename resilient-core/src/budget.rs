@@ -7,11 +7,11 @@
 use crate::given::{FromGiven, Given, call};
 use crate::isolation::PerRegistry;
 use crate::setting::{Share, Value};
-use crate::sync::{AtomicU64, Mutex, Ordering, Tally};
+use crate::sync::{AtomicU64, Mutex, OnceLock, Ordering, Tally, shared_static};
 use crate::time::{self, Nanos};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// How many extra attempts there may be: a share of the calls of the last ten seconds, but never
 /// fewer than thirty in that time, three a second.
@@ -109,7 +109,9 @@ impl FromGiven for Budget {
 
 /// `name` for ever: the same text is kept once.
 fn kept(name: &str) -> &'static str {
-    static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    shared_static! {
+        static KEPT: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    }
     let mut kept = KEPT.lock();
     if let Some(name) = kept.get(name) {
         return name;

@@ -8,13 +8,15 @@ use crate::given::Given;
 use crate::isolation::Renewable;
 use crate::policy::{LivePolicy, LiveSnapshot, Policy};
 use crate::setting::{InvalidSetting, Kind, Override, Setting, SettingError, Source, Value};
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, shared_static};
 use crate::time::{NEVER, Nanos, nanos, now};
 use std::any::Any;
 use std::mem::replace;
 
-/// How many entries have changes that end by themselves: where there are none, no call looks.
-static ENDING: AtomicUsize = AtomicUsize::new(0);
+shared_static! {
+    /// How many entries have changes that end by themselves: where there are none, no call looks.
+    static ENDING: AtomicUsize = AtomicUsize::new(0);
+}
 
 /// Whether any entry has a change that ends by itself.
 #[inline(always)]

@@ -14,7 +14,7 @@ use crate::error::Rejected;
 use crate::isolation::PerRegistry;
 use crate::key::StoredKey;
 use crate::setting::{Kind, Override};
-use crate::sync::{AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering, shared_static};
 use std::time::{Duration, SystemTime};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -165,7 +165,9 @@ impl What {
     }
 }
 
-static SUBSCRIBERS: AtomicUsize = AtomicUsize::new(0);
+shared_static! {
+    static SUBSCRIBERS: AtomicUsize = AtomicUsize::new(0);
+}
 static CHANNEL: PerRegistry<Channel> = PerRegistry::new(|| Channel {
     number: AtomicU64::new(0),
     sender: broadcast::Sender::new(EVENT_CAPACITY),

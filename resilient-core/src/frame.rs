@@ -1,7 +1,7 @@
 //! Where one call is, so that a permit which is dropped unsettled knows how the call ended.
 
 use crate::outcome::Outcome;
-use crate::sync::{AtomicU8, Ordering};
+use crate::sync::{Ordering, unshared::AtomicU8};
 use pin_project_lite::pin_project;
 use std::cell::Cell;
 use std::pin::Pin;

@@ -4,9 +4,9 @@
 //! Registries of tests have numbers that are never used twice. What there is one of for each registry
 //! stands in a [`PerRegistry`]; without the feature that is a plain static.
 
+use crate::sync::LazyLock;
 #[cfg(feature = "testing")]
 use crate::sync::{AtomicU64, Ordering};
-use std::sync::LazyLock;
 
 #[cfg(feature = "testing")]
 pub(crate) use asked_for::*;
@@ -46,7 +46,7 @@ impl<T> PerRegistry<T> {
 
     /// The one of the process.
     pub(crate) fn process(&'static self) -> &'static T {
-        &self.process
+        LazyLock::force(&self.process)
     }
 
     /// The one of the registry that this thread works on.

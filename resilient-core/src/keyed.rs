@@ -7,13 +7,17 @@
 use crate::event::{What, emit};
 use crate::key::{Key, KeyBytes, StoredKey};
 use crate::setting::Kind;
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, Padded};
+use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Mutex, OnceLock, Ordering, Padded};
 use crate::time::{Nanos, now};
 use hashbrown::HashTable;
 use std::fmt;
+#[cfg(not(resilient_loom))]
 use std::hash::RandomState;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+
+/// Without secrets: each run of a model is like the one before.
+#[cfg(resilient_loom)]
+type RandomState = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
 
 /// How many instances a policy has, if nobody says.
 pub(crate) const MAX_KEYS: u32 = 10_000;

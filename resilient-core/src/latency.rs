@@ -120,9 +120,9 @@ pub(crate) struct Latencies {
 }
 
 impl Latencies {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            batch: [const { AtomicU64::new(0) }; BATCH],
+            batch: std::array::from_fn(|_| AtomicU64::new(0)),
             added: AtomicU64::new(0),
             state: Mutex::new(State::new()),
         }

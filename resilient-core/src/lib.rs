@@ -40,6 +40,14 @@ mod tests;
 mod time;
 mod window;
 
+/// What models need besides: the clock, and the end of a thread.
+#[cfg(resilient_loom)]
+#[doc(hidden)]
+pub mod modelled {
+    pub use crate::sync::modelled::end_of_thread;
+    pub use crate::time::modelled::{advance, start};
+}
+
 pub use backoff::{Backoff, Jitter};
 pub use budget::{Budget, BudgetSnapshot};
 #[cfg(feature = "reqwest")]

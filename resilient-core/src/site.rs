@@ -12,9 +12,9 @@ use crate::isolation;
 use crate::policy::Policy;
 use crate::registry::Registry;
 use crate::setting::Kind;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, OnceLock, const_unless_modelled, shared_static};
 use std::collections::BTreeMap;
-use std::sync::{Once, OnceLock};
+use std::sync::Once;
 
 /// One attribute of one function: what it wrote, and the live policy that it is bound to.
 ///
@@ -32,21 +32,23 @@ pub struct Binding<P: Policy> {
 }
 
 impl<P: Policy> Binding<P> {
-    /// What an attribute wrote, under its name if it has one.
-    #[must_use]
-    pub const fn new(policy: P, name: Option<&'static str>) -> Self {
-        let reference = match name {
-            Some(_) => Reference::Named,
-            None => Reference::Complete,
-        };
-        Self {
-            policy,
-            name,
-            reference,
-            is_per_call: false,
-            is_keyed: false,
-            entry: OnceLock::new(),
-            live: OnceLock::new(),
+    const_unless_modelled! {
+        /// What an attribute wrote, under its name if it has one.
+        #[must_use]
+        pub const fn new(policy: P, name: Option<&'static str>) -> Self {
+            let reference = match name {
+                Some(_) => Reference::Named,
+                None => Reference::Complete,
+            };
+            Self {
+                policy,
+                name,
+                reference,
+                is_per_call: false,
+                is_keyed: false,
+                entry: OnceLock::new(),
+                live: OnceLock::new(),
+            }
         }
     }
 
@@ -303,10 +305,12 @@ struct Known {
     attached: usize,
 }
 
-static KNOWN: Mutex<Known> = Mutex::new(Known {
-    by_name: BTreeMap::new(),
-    attached: 0,
-});
+shared_static! {
+    static KNOWN: Mutex<Known> = Mutex::new(Known {
+        by_name: BTreeMap::new(),
+        attached: 0,
+    });
+}
 
 /// The registry of the process, in which every annotated function is listed before its first call.
 ///

@@ -1,25 +1,80 @@
 //! Locks, atomics and per-thread slots. Only this file names them.
+//!
+//! Models of what threads may do to each other (`cargo xtask loom`) are built with the stand-ins in
+//! `sync/modelled.rs`.
+
+#[cfg(resilient_loom)]
+pub(crate) mod modelled;
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
-pub(crate) use std::sync::atomic::{
-    AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+#[cfg(resilient_loom)]
+use modelled::CellOfThread;
+#[cfg(resilient_loom)]
+pub(crate) use modelled::{Arc, AtomicBool, AtomicU32, AtomicU64, AtomicUsize, LazyLock, OnceLock};
+pub(crate) use std::sync::atomic::Ordering;
+#[cfg(not(resilient_loom))]
+pub(crate) use std::sync::{
+    Arc, LazyLock, OnceLock,
+    atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize},
 };
+
+/// Atomics that no two threads use at once: no model looks at them.
+pub(crate) mod unshared {
+    pub(crate) use std::sync::atomic::{AtomicU8, AtomicU64};
+}
+
+/// A static that each run of a model has one of; everywhere else an ordinary one.
+macro_rules! shared_static {
+    ($(#[$about:meta])* static $name:ident: $type:ty = $value:expr;) => {
+        #[cfg(not(resilient_loom))]
+        $(#[$about])*
+        static $name: $type = $value;
+
+        #[cfg(resilient_loom)]
+        loom::lazy_static! {
+            $(#[$about])*
+            static ref $name: $type = $value;
+        }
+    };
+}
+pub(crate) use shared_static;
+
+/// A `const fn`, except in models: what they replace is made while they run.
+macro_rules! const_unless_modelled {
+    ($(#[$about:meta])* $vis:vis const fn $($rest:tt)*) => {
+        #[cfg(not(resilient_loom))]
+        $(#[$about])*
+        $vis const fn $($rest)*
+
+        #[cfg(resilient_loom)]
+        $(#[$about])*
+        $vis fn $($rest)*
+    };
+}
+pub(crate) use const_unless_modelled;
+
+#[cfg(resilient_loom)]
+use loom::sync as locks;
+#[cfg(not(resilient_loom))]
+use std::sync as locks;
 
 /// A mutex that a panic of its holder does not close for ever.
 ///
 /// No user code runs under a lock of this library, so what a panicking holder leaves behind is
 /// whole: it can only have run out of memory.
 #[derive(Debug, Default)]
-pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
+pub(crate) struct Mutex<T>(locks::Mutex<T>);
 
-pub(crate) type MutexGuard<'a, T> = std::sync::MutexGuard<'a, T>;
+pub(crate) type MutexGuard<'a, T> = locks::MutexGuard<'a, T>;
 
 impl<T> Mutex<T> {
-    pub(crate) const fn new(value: T) -> Self {
-        Self(std::sync::Mutex::new(value))
+    const_unless_modelled! {
+        pub(crate) const fn new(value: T) -> Self {
+            Self(locks::Mutex::new(value))
+        }
     }
 
     #[inline]
@@ -31,15 +86,25 @@ impl<T> Mutex<T> {
 /// How many slots there are for counters which every thread writes on its own.
 ///
 /// Each slot but the last belongs to one thread at a time; the last is shared by all others.
-pub(crate) const SLOTS: usize = 8;
+pub(crate) const SLOTS: usize = if cfg!(resilient_loom) { 2 } else { 8 };
+
+// `Slots::lone` sets all bits of a number.
+const _: () = assert!(SLOTS.is_power_of_two());
 
 const SHARED: usize = SLOTS - 1;
 const UNASSIGNED: usize = usize::MAX;
 
+#[cfg(not(resilient_loom))]
 thread_local! {
     // Without a destructor, so that it can be read for as long as the thread lives.
     static SLOT: Cell<usize> = const { Cell::new(UNASSIGNED) };
     static RETURN: ReturnSlot = const { ReturnSlot(Cell::new(UNASSIGNED)) };
+}
+
+#[cfg(resilient_loom)]
+loom::thread_local! {
+    static SLOT: Cell<usize> = Cell::new(UNASSIGNED);
+    static RETURN: ReturnSlot = ReturnSlot(Cell::new(UNASSIGNED));
 }
 
 /// Thread numbers that were given back, and the first that was never given out.
@@ -48,22 +113,31 @@ struct Numbers {
     next: usize,
 }
 
-static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers {
-    free: BTreeSet::new(),
-    next: 0,
-});
+shared_static! {
+    static NUMBERS: Mutex<Numbers> = Mutex::new(Numbers {
+        free: BTreeSet::new(),
+        next: 0,
+    });
+}
 
 /// Gives a thread's number back when the thread ends.
 struct ReturnSlot(Cell<usize>);
 
-impl Drop for ReturnSlot {
-    fn drop(&mut self) {
-        let number = self.0.get();
+impl ReturnSlot {
+    fn give_back(&self) {
+        let number = self.0.replace(UNASSIGNED);
         // What still runs on this thread, in other destructors, shares the last slot.
         SLOT.set(SHARED);
         if number != UNASSIGNED {
             NUMBERS.lock().free.insert(number);
         }
+    }
+}
+
+#[cfg(not(resilient_loom))]
+impl Drop for ReturnSlot {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 

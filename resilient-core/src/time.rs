@@ -4,6 +4,9 @@
 //! `test-util`, so that a test may pause time, the clock is tokio's and paused time moves all of
 //! it; everywhere else it is the processor's own counter, which costs half as much to read.
 
+#[cfg(resilient_loom)]
+pub(crate) mod modelled;
+
 use std::pin::Pin;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
@@ -62,13 +65,14 @@ mod test_util {
 }
 
 /// True if tokio was built with `test-util`: only then can time be paused.
-pub(crate) const CAN_PAUSE: bool = test_util::CAN_PAUSE;
+pub(crate) const CAN_PAUSE: bool = test_util::CAN_PAUSE && !cfg!(resilient_loom);
 
 fn base() -> Instant {
     static BASE: OnceLock<Instant> = OnceLock::new();
     *BASE.get_or_init(Instant::now)
 }
 
+#[cfg(not(resilient_loom))]
 fn processor_clock() -> &'static (quanta::Clock, u64) {
     static CLOCK: OnceLock<(quanta::Clock, u64)> = OnceLock::new();
     CLOCK.get_or_init(|| {
@@ -79,6 +83,7 @@ fn processor_clock() -> &'static (quanta::Clock, u64) {
 }
 
 /// The present instant.
+#[cfg(not(resilient_loom))]
 #[inline]
 pub(crate) fn now() -> Nanos {
     if CAN_PAUSE {
@@ -91,6 +96,12 @@ pub(crate) fn now() -> Nanos {
         let (clock, first) = processor_clock();
         ORIGIN + clock.delta_as_nanos(*first, clock.raw())
     }
+}
+
+/// The present instant.
+#[cfg(resilient_loom)]
+pub(crate) fn now() -> Nanos {
+    modelled::now()
 }
 
 /// Reads the clock once, so that calibrating it delays no call.
@@ -154,7 +165,10 @@ fn far_future() -> Instant {
 }
 
 /// A timer that fires once.
+#[cfg(not(resilient_loom))]
 pub(crate) type Timer = tokio::time::Sleep;
+#[cfg(resilient_loom)]
+pub(crate) use modelled::Timer;
 
 /// A timer that fires at `at`; it is not armed before its first poll.
 ///
@@ -162,6 +176,9 @@ pub(crate) type Timer = tokio::time::Sleep;
 ///
 /// If there is no tokio runtime with its timer enabled.
 pub(crate) fn sleep_until(at: Nanos) -> Timer {
+    #[cfg(resilient_loom)]
+    return Timer(at);
+    #[cfg(not(resilient_loom))]
     tokio::time::sleep_until(instant(at))
 }
 
@@ -171,6 +188,9 @@ pub(crate) fn sleep_until(at: Nanos) -> Timer {
 ///
 /// If there is no tokio runtime with its timer enabled.
 pub(crate) fn sleep_until_seen_at(at: Nanos, now: Nanos) -> Timer {
+    #[cfg(resilient_loom)]
+    return Timer(at.max(now));
+    #[cfg(not(resilient_loom))]
     tokio::time::sleep_until(instant_seen_at(at, || now))
 }
 
@@ -190,10 +210,7 @@ pub(crate) fn block_until(at: Nanos) {
 /// Polls a timer also where its task has used up what tokio lets it do in one go.
 ///
 /// A body that is always busy leaves nothing of that for the timer which should cut it off.
-pub(crate) fn poll_unconstrained(
-    timer: Pin<&mut tokio::time::Sleep>,
-    context: &mut Context<'_>,
-) -> Poll<()> {
+pub(crate) fn poll_unconstrained(timer: Pin<&mut Timer>, context: &mut Context<'_>) -> Poll<()> {
     Pin::new(&mut tokio::task::unconstrained(timer)).poll(context)
 }
 

@@ -8,6 +8,7 @@ mod mutants;
 mod step;
 
 use std::env;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use step::{Failed, Step, Totals};
 
@@ -34,6 +35,7 @@ commands:
   mutants [--share N] [--seed N]
                           change the core in small ways (one in N of them, drawn by a seed), one at a
                           time, and count the changes that no test notices
+  loom [--long]           try out all that threads may do to each other, in models; with --long, more of it
   checkout [--times N]    run the checkout example N times (default 10) and name the runs that failed
   tree                    count the packages that a user of resilient-fn compiles
   help                    print this text
@@ -49,6 +51,7 @@ enum Command {
     Api { keep: bool },
     Coverage,
     Mutants { share: usize, seed: u64 },
+    Loom { long: bool },
     Checkout { times: u32 },
     Tree,
     Help,
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Ok(Command::Api { keep }) => api(keep),
         Ok(Command::Coverage) => coverage::run(),
         Ok(Command::Mutants { share, seed }) => mutants::run(share, seed),
+        Ok(Command::Loom { long }) => loom(long),
         Ok(Command::Checkout { times }) => checkout(times),
         Ok(Command::Tree) => tree(),
         Ok(Command::Help) => {
@@ -107,6 +111,8 @@ fn command(arguments: &[String]) -> Result<Command, String> {
         ["api", "--keep"] => Ok(Command::Api { keep: true }),
         ["coverage"] => Ok(Command::Coverage),
         ["mutants", options @ ..] => mutants(options),
+        ["loom"] => Ok(Command::Loom { long: false }),
+        ["loom", "--long"] => Ok(Command::Loom { long: true }),
         ["checkout"] => Ok(Command::Checkout {
             times: DEFAULT_TIMES,
         }),
@@ -117,7 +123,7 @@ fn command(arguments: &[String]) -> Result<Command, String> {
         ["tree"] => Ok(Command::Tree),
         [] | ["help" | "--help" | "-h"] => Ok(Command::Help),
         [
-            "test" | "check" | "instructions" | "api" | "coverage" | "checkout" | "tree",
+            "test" | "check" | "instructions" | "api" | "coverage" | "loom" | "checkout" | "tree",
             rest @ ..,
         ] => Err(format!("unexpected `{}`", rest.join(" "))),
         [unknown, ..] => Err(format!("there is no command `{unknown}`")),
@@ -176,6 +182,24 @@ fn api(keep: bool) -> Result<(), Failed> {
     let step = Step::cargo("run --quiet -p resilient-public-api --");
     let step = if keep { step.argument("--keep") } else { step };
     step.run()
+}
+
+/// Runs the models of what threads may do to each other.
+///
+/// Not with `--cfg loom`, which switches tokio's own models on. What is built with the flag has a folder of
+/// its own, or each build would throw the other one away.
+fn loom(long: bool) -> Result<(), Failed> {
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    let target = env::var_os("CARGO_TARGET_DIR").map_or(target, PathBuf::from);
+    let target = target.join("loom").display().to_string();
+    let step = Step::cargo("test --profile models -p resilient-models --target-dir")
+        .argument(&target)
+        .with("RUSTFLAGS", "--cfg resilient_loom");
+    if long {
+        step.with("RESILIENT_MORE_PREEMPTIONS", "1").run()
+    } else {
+        step.run()
+    }
 }
 
 /// Everything about the sources that needs no test to run.
@@ -306,6 +330,13 @@ mod tests {
             bench("resilient-overhead", true)
         );
         assert!(typed("bench peers --fast").is_err());
+    }
+
+    #[test]
+    fn models_may_be_looked_at_longer() {
+        assert_eq!(typed("loom"), Ok(Command::Loom { long: false }));
+        assert_eq!(typed("loom --long"), Ok(Command::Loom { long: true }));
+        assert!(typed("loom --longer").is_err());
     }
 
     #[test]

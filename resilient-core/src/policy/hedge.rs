@@ -17,12 +17,12 @@ use crate::latency::Latencies;
 use crate::outcome::{Inside, Verdict};
 use crate::policy::{LivePolicy, LiveSnapshot, Policy, Show};
 use crate::setting::{Share, Span, Value};
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::sync::{AtomicU64, Mutex, OnceLock, Ordering};
 use crate::table::policy;
 use crate::time::{self, NEVER, Nanos, Timer, nanos};
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 

@@ -15,13 +15,12 @@ use crate::outcome::Verdict;
 use crate::setting::InvalidSetting;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::table::policy;
-use crate::time::{self, CAN_PAUSE, NEVER, Nanos, nanos};
+use crate::time::{self, CAN_PAUSE, NEVER, Nanos, Timer, nanos};
 use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::Sleep;
 
 // ---- Policy
 
@@ -710,7 +709,7 @@ pin_project! {
         wait: Wait,
         place: Option<Place>,
         #[pin]
-        timer: Option<Sleep>,
+        timer: Option<Timer>,
     }
 }
 

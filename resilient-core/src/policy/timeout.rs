@@ -13,7 +13,7 @@ use crate::policy::{LivePolicy, LiveSnapshot, Policy, Show};
 use crate::setting::{Kind, Span};
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::table::policy;
-use crate::time::{self, NEVER, Nanos, nanos};
+use crate::time::{self, NEVER, Nanos, Timer, nanos};
 use pin_project_lite::pin_project;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -229,7 +229,7 @@ pin_project! {
         #[pin]
         inner: Option<F>,
         #[pin]
-        timer: Option<tokio::time::Sleep>,
+        timer: Option<Timer>,
         policy: &'a Timeout,
         after: Nanos,
         begin: Nanos,
@@ -290,7 +290,7 @@ impl Clock<'_> {
     #[inline(never)]
     fn wait(
         self,
-        mut timer: Pin<&mut Option<tokio::time::Sleep>>,
+        mut timer: Pin<&mut Option<Timer>>,
         asked: Nanos,
         context: &mut Context<'_>,
     ) -> Poll<(Nanos, bool)> {

@@ -6,7 +6,7 @@ use crate::event::{What, emit};
 use crate::isolation::{PerRegistry, epoch};
 use crate::outcome::{Inside, Verdict};
 use crate::policy::Policy;
-use crate::sync::{AtomicU64, Mutex, Ordering};
+use crate::sync::{Mutex, Ordering, unshared::AtomicU64};
 use crate::time::{Nanos, now};
 use std::any::{Any, TypeId};
 use std::cell::Cell;
