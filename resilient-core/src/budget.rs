@@ -419,5 +419,5 @@ impl Budgets {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests;

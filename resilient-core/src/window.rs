@@ -336,7 +336,7 @@ impl TimeWindow {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -435,9 +435,7 @@ mod tests {
         assert_eq!((without.calls, without.slow), (1, 0));
     }
 
-    proptest! {
-        #![proptest_config(crate::tests::histories())]
-
+    crate::tests::histories! {
         #[test]
         fn a_window_of_calls_holds_exactly_the_newest(
             length in 1_u32..200,

@@ -209,9 +209,7 @@ impl Oracle {
     }
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     /// Where every call is looked at when it happens, nothing is estimated.
     #[test]
     fn every_decision_is_that_of_a_list_of_everything_that_happened(

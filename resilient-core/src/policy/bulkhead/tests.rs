@@ -709,9 +709,7 @@ impl Oracle {
     }
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn a_bulkhead_does_what_lists_of_calls_would_do(steps in steps()) {
         let bulkhead = bulkhead(policy(2, 2));

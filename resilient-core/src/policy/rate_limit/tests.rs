@@ -87,9 +87,7 @@ fn paces() -> impl Strategy<Value = (u32, Nanos, u32)> {
         })
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn a_call_is_admitted_when_every_interval_has_room_for_it(
         (count, per, burst) in paces(),

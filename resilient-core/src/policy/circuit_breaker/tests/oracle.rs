@@ -916,9 +916,7 @@ thread_local! {
     static ORACLE: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn a_breaker_decides_counts_and_reports_as_the_rules_say(
         numbers in numbers(),

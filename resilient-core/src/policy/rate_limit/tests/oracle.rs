@@ -270,9 +270,7 @@ async fn compare(numbers: Numbers, steps: Vec<Step>) -> Result<(), TestCaseError
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn a_limit_admits_waits_and_counts_as_a_list_of_all_calls_would_say(
         numbers in numbers(),

@@ -472,9 +472,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..60)
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn a_call_tries_again_as_a_list_of_its_delays_would_say(
         numbers in numbers(),
@@ -771,9 +769,7 @@ async fn compare(shared: Shared, turns: Vec<Turn>) -> Result<(), TestCaseError> 
     history.agrees()
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn a_retry_counts_and_a_budget_grants_as_a_list_of_all_calls_would_say(
         share in shares(),

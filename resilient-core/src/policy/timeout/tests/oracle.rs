@@ -282,9 +282,7 @@ async fn compare(steps: Vec<Step>, dropped_after: Option<u64>) -> Result<(), Tes
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn timeouts_inside_each_other_end_when_a_list_of_all_ends_says(
         steps in steps(),
