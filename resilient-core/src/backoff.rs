@@ -689,7 +689,7 @@ mod tests {
         #[test]
         fn decorrelated_delays_keep_to_base_cap_and_three_times_the_one_before(
             base in 1..10_000_000_000_u64, over in 0..100_000_000_000_u64,
-            randoms in proptest::collection::vec(any::<u64>(), 1..50),
+            randoms in crate::tests::steps(any::<u64>(), 1..50),
         ) {
             let (least, most) = (Duration::from_nanos(base), Duration::from_nanos(base + over));
             let backoff = Backoff::exponential(least, most);

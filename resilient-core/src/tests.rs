@@ -3,10 +3,10 @@
 //! arbitrary bytes.
 
 #[cfg(not(resilient_fuzz))]
-pub(crate) use seeded::compare;
+pub(crate) use seeded::{compare, steps};
 
 #[cfg(resilient_fuzz)]
-pub(crate) use fed::{History, compare};
+pub(crate) use fed::{History, compare, steps};
 
 #[cfg(resilient_fuzz)]
 pub use fed::{histories as all, play};
@@ -36,9 +36,16 @@ pub(crate) use histories;
 
 #[cfg(not(resilient_fuzz))]
 mod seeded {
+    use proptest::collection::{VecStrategy, vec};
     use proptest::strategy::Strategy;
     use proptest::test_runner::{Config, RngSeed, TestCaseResult, TestRunner};
     use std::env;
+    use std::ops::Range;
+
+    /// So many steps, one after the other.
+    pub(crate) fn steps<S: Strategy>(step: S, count: Range<usize>) -> VecStrategy<S> {
+        vec(step, count)
+    }
 
     /// Ten thousand histories, the same ones in every run.
     ///
@@ -70,10 +77,12 @@ mod seeded {
 
 #[cfg(resilient_fuzz)]
 mod fed {
-    use proptest::strategy::{Strategy, ValueTree};
+    use proptest::strategy::{Just, NewTree, Strategy, ValueTree};
     use proptest::test_runner::{Config, RngAlgorithm, TestCaseError};
     use proptest::test_runner::{TestCaseResult, TestRng, TestRunner};
     use std::cell::RefCell;
+    use std::collections::VecDeque;
+    use std::ops::Range;
 
     /// A test that the fuzzer may feed.
     #[derive(Debug)]
@@ -84,8 +93,12 @@ mod fed {
 
     inventory::collect!(History);
 
+    /// So many bytes of the input say what everything but the steps is, and what each step is. So the
+    /// fuzzer may change, repeat, move and leave out single steps.
+    const BYTES_OF_ONE: usize = 4;
+
     thread_local! {
-        static BYTES: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+        static BYTES: RefCell<VecDeque<u8>> = const { RefCell::new(VecDeque::new()) };
     }
 
     /// The names of all tests that can be fed.
@@ -101,26 +114,56 @@ mod fed {
     pub fn play(name: &str, bytes: &[u8]) {
         let mut all = inventory::iter::<History>.into_iter();
         let history = all.find(|history| history.name == name);
-        // Behind its end the source is 0 for ever, which is what drawing from a range rejects for ever.
-        // This many ones, of which no draw is rejected, are more than any history needs.
-        let mut bytes = bytes.to_vec();
-        bytes.resize(bytes.len() + 0x1_0000, u8::MAX);
-        BYTES.set(bytes);
+        BYTES.set(bytes.iter().copied().collect());
         (history.expect("it is one of `histories()`").compare)();
     }
 
     pub(crate) fn compare<S: Strategy>(histories: &S, holds: impl Fn(S::Value) -> TestCaseResult) {
-        let random = TestRng::from_seed(RngAlgorithm::PassThrough, &BYTES.take());
-        let config = Config {
-            max_local_rejects: 100,
-            ..Config::default()
-        };
-        let mut runner = TestRunner::new_with_rng(config, random);
-        let Ok(history) = histories.new_tree(&mut runner) else {
+        let Ok(history) = histories.new_tree(&mut runner()) else {
             return; // no value of these bytes passes a filter
         };
         if let Err(TestCaseError::Fail(reason)) = holds(history.current()) {
             panic!("{reason}");
+        }
+    }
+
+    /// Draws what the next bytes say; 0 behind their end.
+    fn runner() -> TestRunner {
+        let mut seed = [0; 32];
+        BYTES.with_borrow_mut(|bytes| {
+            let next = bytes.drain(..bytes.len().min(BYTES_OF_ONE));
+            for (into, byte) in seed.iter_mut().zip(next) {
+                *into = byte;
+            }
+        });
+        let random = TestRng::from_seed(RngAlgorithm::ChaCha, &seed);
+        TestRunner::new_with_rng(Config::default(), random)
+    }
+
+    /// As many steps as there are bytes for, in these bounds.
+    pub(crate) fn steps<S: Strategy>(step: S, count: Range<usize>) -> Steps<S> {
+        Steps { step, count }
+    }
+
+    /// See [`steps`].
+    #[derive(Clone, Debug)]
+    pub(crate) struct Steps<S> {
+        step: S,
+        count: Range<usize>,
+    }
+
+    impl<S: Strategy<Value: Clone>> Strategy for Steps<S> {
+        type Tree = Just<Vec<S::Value>>;
+        type Value = Vec<S::Value>;
+
+        fn new_tree(&self, _: &mut TestRunner) -> NewTree<Self> {
+            let mut steps = Vec::new();
+            while steps.len() + 1 < self.count.end
+                && (steps.len() < self.count.start || BYTES.with_borrow(|bytes| !bytes.is_empty()))
+            {
+                steps.push(self.step.new_tree(&mut runner())?.current());
+            }
+            Ok(Just(steps))
         }
     }
 }

@@ -261,7 +261,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => key().prop_map(Step::Find),
         1 => max.prop_map(Step::Reconfigure),
     ];
-    prop::collection::vec(step, 1..60)
+    crate::tests::steps(step, 1..60)
 }
 
 crate::tests::histories! {

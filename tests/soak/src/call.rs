@@ -18,6 +18,7 @@ pub(crate) enum Function {
     Search,
     Export(usize),
     Checkout,
+    Browse(u32),
 }
 
 impl Function {
@@ -26,7 +27,8 @@ impl Function {
             0..4 => Self::Quote(random.u32(0..service::KEYS)),
             4..6 => Self::Order,
             6..8 => Self::Search,
-            8 => Self::Export(random.usize(0..service::HOT_KEYS)),
+            8 if random.bool() => Self::Export(random.usize(0..service::HOT_KEYS)),
+            8 => Self::Browse(random.u32(0..service::KEYS)),
             _ => Self::Checkout,
         }
     }
@@ -38,6 +40,7 @@ impl Function {
             Self::Search => 2,
             Self::Export(_) => 3,
             Self::Checkout => 4,
+            Self::Browse(_) => 5,
         }
     }
 }
@@ -54,9 +57,9 @@ pub(crate) struct Ends {
 }
 
 /// The functions, in the order of [`ENDS`].
-pub(crate) const NAMES: [&str; 5] = ["quote", "order", "search", "export", "checkout"];
+pub(crate) const NAMES: [&str; 6] = ["quote", "order", "search", "export", "checkout", "browse"];
 
-pub(crate) static ENDS: [Ends; 5] = [const {
+pub(crate) static ENDS: [Ends; 6] = [const {
     Ends {
         called: AtomicU64::new(0),
         good: AtomicU64::new(0),
@@ -65,7 +68,7 @@ pub(crate) static ENDS: [Ends; 5] = [const {
         panicked: AtomicU64::new(0),
         dropped: AtomicU64::new(0),
     }
-}; 5];
+}; 6];
 
 /// A call that has begun and is counted once when it ends, by a result or by being dropped.
 struct Begun<'a> {
@@ -154,6 +157,7 @@ impl Call {
             Function::Search => service::search(&self.plan).await,
             Function::Export(key) => service::export(key, &self.plan).await,
             Function::Checkout => service::checkout(&self.plan).await,
+            Function::Browse(key) => service::browse(key, &self.plan).await,
         };
         begun.settle(&ended);
     }

@@ -3,7 +3,7 @@
 use crate::broken::broken;
 use crate::call::{ENDS, NAMES};
 use crate::service::{
-    Bodies, CHECKED_OUT, CHECKOUTS, EXPORTED, EXPORTERS, EXPORTS, ORDERED, ORDERS, QUOTES, SEARCHED,
+    BROWSED, Bodies, CHECKED_OUT, CHECKOUTS, EXPORTED, EXPORTERS, EXPORTS, ORDERED, ORDERS, QUOTES, SEARCHED,
     SEARCHERS, SEARCHES,
 };
 use resilient::{
@@ -14,8 +14,14 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 use tokio::runtime::Handle;
 
-const BREAKERS: [&str; 3] = ["soak.quote", "soak.order", "soak.checkout"];
-const BULKHEADS: [&str; 4] = ["soak.order", "soak.search", "soak.export", "soak.checkout"];
+const BREAKERS: [&str; 4] = ["soak.quote", "soak.order", "soak.checkout", "soak.browse"];
+const BULKHEADS: [&str; 5] = [
+    "soak.order",
+    "soak.search",
+    "soak.export",
+    "soak.checkout",
+    "soak.browse",
+];
 const RATE_LIMITS: [&str; 2] = ["soak.search", "soak.export"];
 
 pub(crate) fn breaker(name: &str) -> &'static CircuitBreaker {
@@ -34,10 +40,7 @@ fn limiter(name: &str) -> &'static RateLimiter {
 }
 
 fn of_breaker(name: &str) -> CircuitBreakerSnapshot {
-    match breaker(name).snapshot() {
-        LiveSnapshot::CircuitBreaker(seen) => seen,
-        other => broken("a policy shows itself", format!("{other:?}")),
-    }
+    breaker(name).snapshot()
 }
 
 fn of_bulkhead(name: &str) -> BulkheadSnapshot {
@@ -49,7 +52,7 @@ fn of_bulkhead(name: &str) -> BulkheadSnapshot {
 
 fn of_limiter(name: &str) -> RateLimiterSnapshot {
     match limiter(name).snapshot() {
-        LiveSnapshot::RateLimit(seen) => seen,
+        LiveSnapshot::RateLimiter(seen) => seen,
         other => broken("a policy shows itself", format!("{other:?}")),
     }
 }
@@ -65,14 +68,14 @@ fn hedged() -> u64 {
 #[derive(Clone, Debug)]
 pub(crate) struct Counted {
     /// Calls, of each function.
-    called: [u64; 5],
+    called: [u64; 6],
     /// Bodies that began, of each function.
-    begun: [u64; 5],
+    begun: [u64; 6],
     exports: Vec<u64>,
     /// What each breaker admitted and refused.
-    breakers: [(u64, u64); 3],
+    breakers: [(u64, u64); 4],
     /// What each bulkhead admitted, and refused or lost.
-    bulkheads: [(u64, u64); 4],
+    bulkheads: [(u64, u64); 5],
     /// What each limit admitted, and refused or lost.
     limits: [(u64, u64); 2],
     /// Attempts after the first of `soak.search`.
@@ -91,6 +94,7 @@ impl Counted {
                 begun(&SEARCHED),
                 exports.iter().sum(),
                 begun(&CHECKED_OUT),
+                begun(&BROWSED),
             ],
             exports,
             breakers: BREAKERS.map(|name| {
@@ -116,11 +120,11 @@ impl Counted {
         let called = |index: usize| self.called[index] - before.called[index];
         let begun = |index: usize| self.begun[index] - before.begun[index];
         let pair = |now: (u64, u64), before: (u64, u64)| (now.0 - before.0, now.1 - before.1);
-        let breakers = [0, 1, 2].map(|index| pair(self.breakers[index], before.breakers[index]));
-        let bulkheads = [0, 1, 2, 3].map(|index| pair(self.bulkheads[index], before.bulkheads[index]));
+        let breakers = [0, 1, 2, 3].map(|index| pair(self.breakers[index], before.breakers[index]));
+        let bulkheads = [0, 1, 2, 3, 4].map(|index| pair(self.bulkheads[index], before.bulkheads[index]));
         let limits = [0, 1].map(|index| pair(self.limits[index], before.limits[index]));
 
-        for ((index, function), what) in [(0, 0), (1, 1), (2, 4)].into_iter().zip(BREAKERS) {
+        for ((index, function), what) in [(0, 0), (1, 1), (2, 4), (3, 5)].into_iter().zip(BREAKERS) {
             let (admitted, rejected) = breakers[index];
             equal("a breaker counts every call once", what, admitted + rejected, called(function));
         }
@@ -129,11 +133,13 @@ impl Counted {
             let (admitted, others) = limits[index];
             equal("a limit counts every call once", what, admitted + others, called(function));
         }
-        for ((index, function), what) in [(0, 1), (1, 2), (2, 3), (3, 4)].into_iter().zip(BULKHEADS) {
+        for ((index, function), what) in [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)].into_iter().zip(BULKHEADS) {
             equal("a place is a body", what, bulkheads[index].0, begun(function));
         }
         let (admitted, others) = bulkheads[2];
         equal("a bulkhead counts every call once", "soak.export", admitted + others, limits[1].0);
+        let (admitted, others) = bulkheads[4];
+        equal("a bulkhead counts every call once", "soak.browse", admitted + others, breakers[3].0);
         let (admitted, others) = bulkheads[1];
         let entered = limits[0].0 + self.hedged - before.hedged;
         equal("a bulkhead counts every call once", "soak.search", admitted + others, entered);
@@ -208,7 +214,7 @@ pub(crate) fn quiet(tasks: usize) {
             free(name, seen.probes_inside.unwrap_or(0).into());
         }
     }
-    for bodies in [&QUOTES, &ORDERED, &SEARCHED, &CHECKED_OUT].into_iter().chain(&EXPORTED) {
+    for bodies in [&QUOTES, &ORDERED, &SEARCHED, &CHECKED_OUT, &BROWSED].into_iter().chain(&EXPORTED) {
         free("a body", bodies.inside.load(SeqCst).into());
     }
     for (ends, name) in ENDS.iter().zip(NAMES) {

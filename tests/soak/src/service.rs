@@ -67,6 +67,7 @@ pub(crate) static QUOTES: Bodies = Bodies::new();
 pub(crate) static ORDERED: Bodies = Bodies::new();
 pub(crate) static SEARCHED: Bodies = Bodies::new();
 pub(crate) static EXPORTED: [Bodies; HOT_KEYS] = [const { Bodies::new() }; HOT_KEYS];
+pub(crate) static BROWSED: Bodies = Bodies::new();
 pub(crate) static CHECKED_OUT: Bodies = Bodies::new();
 
 /// One breaker, and one good answer, for each of ten thousand keys.
@@ -114,14 +115,23 @@ pub(crate) async fn search(plan: &Plan) -> Result<u32, Failure> {
     Ok(2)
 }
 
-/// A limit and a bulkhead for each key, of which there are more than instances.
+/// A limit and a bulkhead for each of a few keys.
 #[fallback("soak.export", value = 0)]
-#[rate_limit("soak.export", 100/s, burst = 5, key = key, max_keys = 12)]
-#[bulkhead("soak.export", 2, queue = 1, key = key, max_keys = 12)]
+#[rate_limit("soak.export", 100/s, burst = 5, key = key)]
+#[bulkhead("soak.export", 2, queue = 1, key = key)]
 pub(crate) async fn export(key: usize, plan: &Plan) -> Result<u32, Failure> {
     let _inside = EXPORTED[key].enter();
     plan.run().await?;
     Ok(3)
+}
+
+/// A breaker and a bulkhead for each key, of which there are far more than instances.
+#[circuit_breaker("soak.browse", failure_threshold = 5, open_for = 10ms, key = key, max_keys = 100)]
+#[bulkhead("soak.browse", 2, queue = 1, key = key, max_keys = 100)]
+pub(crate) async fn browse(key: u32, plan: &Plan) -> Result<u32, Failure> {
+    let _inside = BROWSED.enter();
+    plan.run().await?;
+    Ok(5)
 }
 
 /// A pipeline, defined in code.

@@ -627,7 +627,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (limit, 0..5_u32, order)
             .prop_map(|(limit, queue, order)| Step::Reconfigure(limit, queue, order)),
     ];
-    prop::collection::vec(step, 1..200)
+    crate::tests::steps(step, 1..200)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -714,7 +714,7 @@ fn waits() -> impl Strategy<Value = Nanos> {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let lasting = || prop::option::of(waits());
     any::<bool>().prop_flat_map(move |failing| {
-        prop::collection::vec(
+        crate::tests::steps(
             prop_oneof![
                 60 => endings(failing).prop_map(Step::Call),
                 4 => endings(failing).prop_map(Step::SlowCall),

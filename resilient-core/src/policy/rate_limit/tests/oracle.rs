@@ -53,7 +53,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (prop::bool::weighted(0.8), 0..200_u64, 1..9_u32)
             .prop_map(|(enabled, max_wait, count)| Step::Reconfigure(enabled, max_wait, count)),
     ];
-    prop::collection::vec(step, 1..150)
+    crate::tests::steps(step, 1..150)
 }
 
 fn numbers() -> impl Strategy<Value = Numbers> {

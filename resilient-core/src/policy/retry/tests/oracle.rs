@@ -469,7 +469,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Drop),
         2 => numbers().prop_map(Step::Reconfigure),
     ];
-    prop::collection::vec(step, 1..60)
+    crate::tests::steps(step, 1..60)
 }
 
 crate::tests::histories! {
@@ -558,7 +558,7 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
                 Turn::Reconfigure(enabled, attempts, delay, share)
             }),
     ];
-    prop::collection::vec(turn, 1..120)
+    crate::tests::steps(turn, 1..120)
 }
 
 /// The settings that these histories change.
