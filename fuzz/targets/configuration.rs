@@ -7,8 +7,8 @@ use libfuzzer_sys::fuzz_target;
 use resilient_config::{FileError, load_text};
 use resilient_core::testing::isolated;
 use resilient_core::{
-    BulkheadPolicy, CircuitBreakerPolicy, FallbackPolicy, HedgePolicy, RateLimitPolicy, RetryPolicy,
-    Setting, TimeoutPolicy, policy, registry,
+    BulkheadPolicy, CircuitBreakerPolicy, FallbackPolicy, HedgePolicy, RateLimitPolicy,
+    RetryPolicy, Setting, TimeoutPolicy, policy, registry,
 };
 use std::cell::Cell;
 use std::time::Duration;
@@ -76,7 +76,9 @@ fn settings() -> Vec<(String, Vec<Setting>)> {
 fn says_where(error: &FileError, text: &str) {
     let lines = text.split('\n').count();
     let place = |shown: &str| {
-        let place = shown.strip_prefix(FILE).and_then(|rest| rest.strip_prefix(':'));
+        let place = shown
+            .strip_prefix(FILE)
+            .and_then(|rest| rest.strip_prefix(':'));
         let line = place.and_then(|place| place.split_once(": ")?.0.parse::<usize>().ok());
         let line = line.unwrap_or_else(|| panic!("no place in {shown:?}"));
         assert!((1..=lines).contains(&line), "{line} of {lines}: {shown}");
@@ -88,7 +90,10 @@ fn says_where(error: &FileError, text: &str) {
                 let shown = mistake.to_string();
                 place(&shown);
                 assert!(shown.contains(&mistake.kind), "{shown}");
-                assert!(mistake.error.is_none() || shown.contains(&mistake.policy), "{shown}");
+                assert!(
+                    mistake.error.is_none() || shown.contains(&mistake.policy),
+                    "{shown}"
+                );
             }
         }
         other => place(&other.to_string()),

@@ -12,7 +12,8 @@ use axum::http::{Method, Request, StatusCode};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use resilient_core::testing::{isolated, reset_all};
 use resilient_core::{
-    BulkheadPolicy, CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy, TimeoutPolicy, policy, registry,
+    BulkheadPolicy, CircuitBreakerPolicy, RateLimitPolicy, RetryPolicy, TimeoutPolicy, policy,
+    registry,
 };
 use resilient_http::{Access, Actor, Options, router};
 use std::time::Duration;
@@ -85,7 +86,10 @@ async fn ask(request: Request<Body>) {
         "x-content-type-options",
         "x-frame-options",
     ] {
-        assert!(answer.headers().contains_key(header), "no {header} to {asked}");
+        assert!(
+            answer.headers().contains_key(header),
+            "no {header} to {asked}"
+        );
     }
     let content_type = answer.headers().get(CONTENT_TYPE).cloned();
     let is = |kind: &str| content_type.as_ref().is_some_and(|found| *found == kind);
@@ -93,11 +97,16 @@ async fn ask(request: Request<Body>) {
         return; // it has no end
     }
     let is_json = is("application/json");
-    let body = to_bytes(answer.into_body(), usize::MAX).await.expect("a whole body");
+    let body = to_bytes(answer.into_body(), usize::MAX)
+        .await
+        .expect("a whole body");
     if is_json {
         let value = serde_json::from_slice::<serde_json::Value>(&body);
         let value = value.unwrap_or_else(|error| panic!("{error} in the answer to {asked}"));
-        assert!(status == StatusCode::OK || value["error"].is_string(), "{value} to {asked}");
+        assert!(
+            status == StatusCode::OK || value["error"].is_string(),
+            "{value} to {asked}"
+        );
     }
 }
 

@@ -25,7 +25,8 @@ mod sources {
 
 // They know each other by the names that they have there.
 use sources::{
-    arguments, body, choice, derive, entry, expand, function, literal, parse, pipeline, plain, rename, returned_future, shared, stack, stale, table
+    arguments, body, choice, derive, entry, expand, function, literal, parse, pipeline, plain,
+    rename, returned_future, shared, stack, stale, table,
 };
 
 /// Expands this source, whatever it is, and holds what must hold for any.

@@ -131,6 +131,15 @@ impl Call {
         }
     }
 
+    /// A call of this function, which nobody drops.
+    pub(crate) fn of(function: Function, failing: bool) -> Self {
+        Self {
+            function,
+            plan: Plan::quick(failing),
+            polls: u32::MAX,
+        }
+    }
+
     /// Makes the call, until it ends or is dropped.
     ///
     /// A panic that was planned ends here, every other one goes on.

@@ -3,8 +3,8 @@
 use crate::broken::broken;
 use crate::call::{ENDS, NAMES};
 use crate::service::{
-    BROWSED, Bodies, CHECKED_OUT, CHECKOUTS, EXPORTED, EXPORTERS, EXPORTS, ORDERED, ORDERS, QUOTES, SEARCHED,
-    SEARCHERS, SEARCHES,
+    BROWSED, Bodies, CHECKED_OUT, CHECKOUTS, EXPORTED, EXPORTERS, EXPORTS, ORDERED, ORDERS, QUOTES,
+    SEARCHED, SEARCHERS, SEARCHES,
 };
 use resilient::{
     Bulkhead, BulkheadSnapshot, CircuitBreaker, CircuitBreakerSnapshot, LivePolicy, LiveSnapshot,
@@ -121,37 +121,82 @@ impl Counted {
         let begun = |index: usize| self.begun[index] - before.begun[index];
         let pair = |now: (u64, u64), before: (u64, u64)| (now.0 - before.0, now.1 - before.1);
         let breakers = [0, 1, 2, 3].map(|index| pair(self.breakers[index], before.breakers[index]));
-        let bulkheads = [0, 1, 2, 3, 4].map(|index| pair(self.bulkheads[index], before.bulkheads[index]));
+        let bulkheads =
+            [0, 1, 2, 3, 4].map(|index| pair(self.bulkheads[index], before.bulkheads[index]));
         let limits = [0, 1].map(|index| pair(self.limits[index], before.limits[index]));
-
-        for ((index, function), what) in [(0, 0), (1, 1), (2, 4), (3, 5)].into_iter().zip(BREAKERS) {
-            let (admitted, rejected) = breakers[index];
-            equal("a breaker counts every call once", what, admitted + rejected, called(function));
-        }
-        equal("a breaker's calls are bodies", "soak.quote", breakers[0].0, begun(0));
-        for ((index, function), what) in [(0, 2), (1, 3)].into_iter().zip(RATE_LIMITS) {
-            let (admitted, others) = limits[index];
-            equal("a limit counts every call once", what, admitted + others, called(function));
-        }
-        for ((index, function), what) in [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)].into_iter().zip(BULKHEADS) {
-            equal("a place is a body", what, bulkheads[index].0, begun(function));
-        }
-        let (admitted, others) = bulkheads[2];
-        equal("a bulkhead counts every call once", "soak.export", admitted + others, limits[1].0);
-        let (admitted, others) = bulkheads[4];
-        equal("a bulkhead counts every call once", "soak.browse", admitted + others, breakers[3].0);
-        let (admitted, others) = bulkheads[1];
-        let entered = limits[0].0 + self.hedged - before.hedged;
-        equal("a bulkhead counts every call once", "soak.search", admitted + others, entered);
 
         let most = |(rate, burst): (u32, u32)| {
             f64::from(burst) + f64::from(rate) * lasted.as_secs_f64() + 1.0
         };
-        at_most("no rate is exceeded", "soak.search", limits[0].0, most(SEARCHES));
+        at_most(
+            "no rate is exceeded",
+            "soak.search",
+            limits[0].0,
+            most(SEARCHES),
+        );
         for (key, (now, before)) in self.exports.iter().zip(&before.exports).enumerate() {
             let what = format!("soak.export {key}");
             at_most("no rate is exceeded", &what, now - before, most(EXPORTS));
         }
+
+        for ((index, function), what) in [(0, 0), (1, 1), (2, 4), (3, 5)].into_iter().zip(BREAKERS)
+        {
+            let (admitted, rejected) = breakers[index];
+            equal(
+                "a breaker counts every call once",
+                what,
+                admitted + rejected,
+                called(function),
+            );
+        }
+        equal(
+            "a breaker's calls are bodies",
+            "soak.quote",
+            breakers[0].0,
+            begun(0),
+        );
+        for ((index, function), what) in [(0, 2), (1, 3)].into_iter().zip(RATE_LIMITS) {
+            let (admitted, others) = limits[index];
+            equal(
+                "a limit counts every call once",
+                what,
+                admitted + others,
+                called(function),
+            );
+        }
+        for ((index, function), what) in [(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]
+            .into_iter()
+            .zip(BULKHEADS)
+        {
+            equal(
+                "a place is a body",
+                what,
+                bulkheads[index].0,
+                begun(function),
+            );
+        }
+        let (admitted, others) = bulkheads[2];
+        equal(
+            "a bulkhead counts every call once",
+            "soak.export",
+            admitted + others,
+            limits[1].0,
+        );
+        let (admitted, others) = bulkheads[4];
+        equal(
+            "a bulkhead counts every call once",
+            "soak.browse",
+            admitted + others,
+            breakers[3].0,
+        );
+        let (admitted, others) = bulkheads[1];
+        let entered = limits[0].0 + self.hedged - before.hedged;
+        equal(
+            "a bulkhead counts every call once",
+            "soak.search",
+            admitted + others,
+            entered,
+        );
     }
 }
 
@@ -173,7 +218,10 @@ pub(crate) fn limits_held() {
     let held = |bodies: &Bodies, limit: u32, what: &str| {
         let most = bodies.most.swap(0, SeqCst);
         if most > limit {
-            broken("no limit is exceeded", format!("{what}: {most} of {limit} at once"));
+            broken(
+                "no limit is exceeded",
+                format!("{what}: {most} of {limit} at once"),
+            );
         }
     };
     held(&ORDERED, ORDERS, "soak.order");
@@ -186,7 +234,10 @@ pub(crate) fn limits_held() {
 
 /// Forgets how many ran at once while everything was switched off.
 pub(crate) fn limits_forgotten() {
-    for bodies in [&ORDERED, &SEARCHED, &CHECKED_OUT].into_iter().chain(&EXPORTED) {
+    for bodies in [&ORDERED, &SEARCHED, &CHECKED_OUT]
+        .into_iter()
+        .chain(&EXPORTED)
+    {
         bodies.most.store(0, SeqCst);
     }
 }
@@ -197,30 +248,53 @@ pub(crate) fn quiet(tasks: usize) {
         equal("every place is returned", what, taken, 0);
     };
     for name in BULKHEADS {
-        let keyed = bulkhead(name).key_snapshots().into_iter().map(|(_, seen)| seen);
+        let keyed = bulkhead(name)
+            .key_snapshots()
+            .into_iter()
+            .map(|(_, seen)| seen);
         for seen in keyed.chain([of_bulkhead(name)]) {
             free(name, (seen.inside + seen.waiting).into());
         }
     }
     for name in RATE_LIMITS {
-        let keyed = limiter(name).key_snapshots().into_iter().map(|(_, seen)| seen);
+        let keyed = limiter(name)
+            .key_snapshots()
+            .into_iter()
+            .map(|(_, seen)| seen);
         for seen in keyed.chain([of_limiter(name)]) {
             free(name, seen.waiting);
         }
     }
     for name in BREAKERS {
-        let keyed = breaker(name).key_snapshots().into_iter().map(|(_, seen)| seen);
+        let keyed = breaker(name)
+            .key_snapshots()
+            .into_iter()
+            .map(|(_, seen)| seen);
         for seen in keyed.chain([of_breaker(name)]) {
             free(name, seen.probes_inside.unwrap_or(0).into());
         }
     }
-    for bodies in [&QUOTES, &ORDERED, &SEARCHED, &CHECKED_OUT, &BROWSED].into_iter().chain(&EXPORTED) {
+    for bodies in [&QUOTES, &ORDERED, &SEARCHED, &CHECKED_OUT, &BROWSED]
+        .into_iter()
+        .chain(&EXPORTED)
+    {
         free("a body", bodies.inside.load(SeqCst).into());
     }
     for (ends, name) in ENDS.iter().zip(NAMES) {
-        let ended = [&ends.good, &ends.failed, &ends.refused, &ends.panicked, &ends.dropped];
+        let ended = [
+            &ends.good,
+            &ends.failed,
+            &ends.refused,
+            &ends.panicked,
+            &ends.dropped,
+        ];
         let ended = ended.map(|count| count.load(SeqCst)).iter().sum();
-        equal("every call ends once", name, ended, ends.called.load(SeqCst));
+        equal(
+            "every call ends once",
+            name,
+            ended,
+            ends.called.load(SeqCst),
+        );
     }
     let alive = Handle::current().metrics().num_alive_tasks();
     if alive != tasks {

@@ -10,7 +10,7 @@ mod steering;
 mod transitions;
 
 use broken::broken;
-use call::Call;
+use call::{Call, Function};
 use checks::Counted;
 use fastrand::Rng;
 use resilient::Override;
@@ -38,7 +38,14 @@ const MEMORY_WITHIN: f64 = 2.0;
 
 /// What is done wrong on purpose, to see that it is noticed.
 const SABOTAGES: [&str; 8] = [
-    "place", "outcome", "call", "limit", "rate", "task", "memory", "transition",
+    "place",
+    "outcome",
+    "call",
+    "limit",
+    "rate",
+    "task",
+    "memory",
+    "transition",
 ];
 
 #[derive(Clone, Debug)]
@@ -87,7 +94,11 @@ fn main() {
     if let Err(error) = service::define() {
         broken("what is defined in code is taken", error);
     }
-    let clock = if cfg!(feature = "paused") { "a clock that jumps" } else { "real time" };
+    let clock = if cfg!(feature = "paused") {
+        "a clock that jumps"
+    } else {
+        "real time"
+    };
     println!("soak: {} s in {clock}, seed {}", asked.seconds, asked.seed);
     match runtime() {
         Ok(runtime) => runtime.block_on(soak(&asked)),
@@ -119,6 +130,14 @@ async fn soak(asked: &Asked) {
     let mut random = Rng::with_seed(asked.seed);
     let reading = transitions::Reading::begin();
     let tasks = Handle::current().metrics().num_alive_tasks();
+    // What grows with the number of keys is there before memory is watched: the breaker of each, and what
+    // it needs when it opens and recovers.
+    for failing in [true, true, true, false] {
+        for key in 0..service::KEYS {
+            Call::of(Function::Quote(key), failing).make().await;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
     let mut memory = Memory::default();
     let mut rounds = 0;
     let mut before = Counted::now();
@@ -238,7 +257,9 @@ async fn sabotage(what: &str) {
             call::ENDS[1].called.fetch_add(1, Ordering::SeqCst);
         }
         "limit" => {
-            let bodies: Vec<_> = (0..=service::ORDERS).map(|_| service::ORDERED.enter()).collect();
+            let bodies: Vec<_> = (0..=service::ORDERS)
+                .map(|_| service::ORDERED.enter())
+                .collect();
             sleep(Duration::from_millis(1)).await;
             drop(bodies);
         }
@@ -249,7 +270,12 @@ async fn sabotage(what: &str) {
         }
         "task" => drop(tokio::spawn(std::future::pending::<()>())),
         "transition" => {
-            transitions::Ways::default().step("soak.order", None, ("closed", "half_open"), "sabotage");
+            transitions::Ways::default().step(
+                "soak.order",
+                None,
+                ("closed", "half_open"),
+                "sabotage",
+            );
         }
         _ => {}
     }
@@ -307,7 +333,10 @@ fn median(of: &[f64]) -> Option<f64> {
 }
 
 fn report(ways: &transitions::Ways, rounds: u32, memory: &Memory) {
-    println!("{rounds} rounds, {} deeds by hand", steering::DEEDS.load(Ordering::Relaxed));
+    println!(
+        "{rounds} rounds, {} deeds by hand",
+        steering::DEEDS.load(Ordering::Relaxed)
+    );
     for (name, ends) in call::NAMES.iter().zip(&call::ENDS) {
         let count = |count: &std::sync::atomic::AtomicU64| count.load(Ordering::Relaxed);
         println!(
@@ -326,8 +355,18 @@ fn report(ways: &transitions::Ways, rounds: u32, memory: &Memory) {
         .map(|((from, to), count)| format!("{from} to {to} {count}"))
         .collect();
     println!("  breakers: {}", steps.join(", "));
-    println!("  {} events were forgotten before they were read", ways.missed);
-    let change = memory.change().map_or("too short to say".to_owned(), |change| format!("{change:+.2}%"));
-    println!("  memory after the warm-up: {change}, at most {:.1} MB", memory.most / 1e6);
+    println!(
+        "  {} events were forgotten before they were read",
+        ways.missed
+    );
+    let change = memory
+        .change()
+        .map_or("too short to say".to_owned(), |change| {
+            format!("{change:+.2}%")
+        });
+    println!(
+        "  memory after the warm-up: {change}, at most {:.1} MB",
+        memory.most / 1e6
+    );
     println!("soak: every invariant held");
 }

@@ -27,11 +27,31 @@ const CHANGES: [(&str, &str, &str, &[&str]); 15] = [
     ("bulkhead", "soak.order", "order", &["lifo", "fifo"]),
     ("bulkhead", "soak.search", "order", &["fifo", "lifo"]),
     ("bulkhead", "soak.export", "queue", &["0", "4"]),
-    ("rate_limit", "soak.search", "max_wait", &["0s", "1ms", "20ms"]),
+    (
+        "rate_limit",
+        "soak.search",
+        "max_wait",
+        &["0s", "1ms", "20ms"],
+    ),
     ("circuit_breaker", "soak.order", "window", &["10", "100"]),
-    ("circuit_breaker", "soak.order", "ramp", &["[]", "[10%, 50%]"]),
-    ("circuit_breaker", "soak.quote", "failure_threshold", &["1", "5"]),
-    ("circuit_breaker", "soak.checkout", "half_open_calls", &["1", "4"]),
+    (
+        "circuit_breaker",
+        "soak.order",
+        "ramp",
+        &["[]", "[10%, 50%]"],
+    ),
+    (
+        "circuit_breaker",
+        "soak.quote",
+        "failure_threshold",
+        &["1", "5"],
+    ),
+    (
+        "circuit_breaker",
+        "soak.checkout",
+        "half_open_calls",
+        &["1", "4"],
+    ),
     ("hedge", "soak.search", "after", &["0s", "1ms", "p95"]),
 ];
 
@@ -63,7 +83,13 @@ fn one(random: &mut Rng, switching: bool) {
         0..6 => by_hand(random),
         6..10 => {
             let (kind, name, key, values) = CHANGES[random.usize(0..CHANGES.len())];
-            change(kind, name, key, values[random.usize(0..values.len())], random);
+            change(
+                kind,
+                name,
+                key,
+                values[random.usize(0..values.len())],
+                random,
+            );
         }
         10 | 11 => {
             let (name, values) = LIMITS[random.usize(0..LIMITS.len())];
@@ -104,7 +130,10 @@ fn change(kind: &str, name: &str, key: &str, value: &str, random: &mut Rng) {
         Err(_) => Changes::new().set(key, value),
     };
     if let Err(error) = registry().preview(kind, name, &changes) {
-        broken("what is allowed is taken", format!("{kind} {name}: {error}"));
+        broken(
+            "what is allowed is taken",
+            format!("{kind} {name}: {error}"),
+        );
     }
     // What is changed beside it may contradict it by now; then it is refused as a whole.
     let _ = registry().reconfigure_with(kind, name, &changes, by(random, 30));
@@ -114,8 +143,14 @@ fn change(kind: &str, name: &str, key: &str, value: &str, random: &mut Rng) {
 fn refused(random: &mut Rng) {
     let (kind, name, key, _) = CHANGES[random.usize(0..CHANGES.len())];
     let changes = Changes::new().set(key, "neither");
-    if registry().reconfigure_with(kind, name, &changes, by(random, 5)).is_ok() {
-        broken("what is not allowed is refused", format!("{kind} {name}: {key}"));
+    if registry()
+        .reconfigure_with(kind, name, &changes, by(random, 5))
+        .is_ok()
+    {
+        broken(
+            "what is not allowed is refused",
+            format!("{kind} {name}: {key}"),
+        );
     }
 }
 

@@ -88,7 +88,9 @@ impl Ways {
             let (name, key) = &breaker;
             broken(
                 "every breaker goes a legal way",
-                format!("{name} {key:?}: {from} to {to} ({reason}), known before: {before:?}: {wrong}"),
+                format!(
+                    "{name} {key:?}: {from} to {to} ({reason}), known before: {before:?}: {wrong}"
+                ),
             );
         }
         // Most are closed most of the time: what is known of them is not worth a place.

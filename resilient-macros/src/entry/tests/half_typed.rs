@@ -191,7 +191,10 @@ fn survived_by_all(item: &TokenStream, original: &TokenStream) -> TokenStream {
 #[cfg_attr(test, track_caller)]
 pub(crate) fn any_source(source: &str) {
     // Who writes what we write about mistakes cannot be told from us.
-    if ["compile_error", "a mistake in `resilient` itself"].iter().any(|ours| source.contains(ours)) {
+    if ["compile_error", "a mistake in `resilient` itself"]
+        .iter()
+        .any(|ours| source.contains(ours))
+    {
         return;
     }
     let Ok(tokens) = source.parse::<TokenStream>() else {
