@@ -55,7 +55,7 @@ fn one(target: &str, seconds: u32) -> Result<(), Failed> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     std::fs::create_dir_all(root.join(&grown))
         .map_err(|error| Failed::because(format!("could not make {grown}: {error}")))?;
-    let mut step = Step::cargo("+nightly fuzz run --sanitizer none")
+    let mut step = Step::nightly_cargo("fuzz run --sanitizer none")
         .argument(target)
         .argument(&grown)
         .argument(&format!("fuzz/corpus/{target}"))

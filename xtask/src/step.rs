@@ -42,12 +42,21 @@ impl Step {
     /// `cargo` with these arguments, which are separated by spaces.
     pub(crate) fn cargo(arguments: &str) -> Self {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        Self::of(Command::new(cargo), "cargo", arguments)
+    }
+
+    /// The same with the nightly compiler, whichever one this was built with.
+    pub(crate) fn nightly_cargo(arguments: &str) -> Self {
+        let arguments = format!("run nightly cargo {arguments}");
+        Self::of(Command::new("rustup"), "rustup", &arguments)
+    }
+
+    fn of(mut command: Command, name: &str, arguments: &str) -> Self {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        let mut command = Command::new(cargo);
         command.args(arguments.split_whitespace()).current_dir(root);
         Self {
             command,
-            shown: format!("cargo {arguments}"),
+            shown: format!("{name} {arguments}"),
         }
     }
 

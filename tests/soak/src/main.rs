@@ -128,7 +128,6 @@ async fn soak(asked: &Asked) {
     let began = Instant::now();
     let length = Duration::from_secs(asked.seconds);
     let mut random = Rng::with_seed(asked.seed);
-    let reading = transitions::Reading::begin();
     let tasks = Handle::current().metrics().num_alive_tasks();
     // What grows with the number of keys is there before memory is watched: the breaker of each, and what
     // it needs when it opens and recovers.
@@ -138,6 +137,7 @@ async fn soak(asked: &Asked) {
         }
         sleep(Duration::from_millis(50)).await;
     }
+    let reading = transitions::Reading::begin();
     let mut memory = Memory::default();
     let mut rounds = 0;
     let mut before = Counted::now();
