@@ -17,7 +17,7 @@ use std::fs;
 use std::path::Path;
 
 const CORE: &str = "resilient-core/src";
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
     "src",
     CORE,
     "resilient-macros/src",
@@ -28,6 +28,7 @@ const SOURCES: [&str; 10] = [
     "examples",
     "benches/overhead/src",
     "benches/peers/src",
+    "tests/soak/src",
 ];
 
 fn root() -> &'static Path {

@@ -398,7 +398,7 @@ fn uniform(low: Nanos, high: Nanos, random: u64) -> Nanos {
     low + ((u128::from(random) * choices) >> 64) as Nanos
 }
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests {
     use super::*;
 
@@ -656,9 +656,7 @@ mod tests {
         }
     }
 
-    proptest! {
-        #![proptest_config(crate::tests::histories())]
-
+    crate::tests::histories! {
         #[test]
         fn delays_without_jitter_never_shrink_and_stay_between_base_and_cap(
             backoff in backoffs(), factor in 1.0..10.0_f64, retry in 1..20_000_u32,
@@ -670,7 +668,8 @@ mod tests {
 
         #[test]
         fn jitter_keeps_to_the_bounds_of_its_rule(
-            backoff in backoffs(), parts in 0..=1_000_000_u32, drawn in 0..200_u32, random: u64,
+            backoff in backoffs(), parts in 0..=1_000_000_u32, drawn in 0..200_u32,
+            random in any::<u64>(),
         ) {
             let share = Share::parts_per_million(parts);
             let at = Delays { drawn, previous: 0 };
@@ -690,7 +689,7 @@ mod tests {
         #[test]
         fn decorrelated_delays_keep_to_base_cap_and_three_times_the_one_before(
             base in 1..10_000_000_000_u64, over in 0..100_000_000_000_u64,
-            randoms in proptest::collection::vec(any::<u64>(), 1..50),
+            randoms in crate::tests::steps(any::<u64>(), 1..50),
         ) {
             let (least, most) = (Duration::from_nanos(base), Duration::from_nanos(base + over));
             let backoff = Backoff::exponential(least, most);

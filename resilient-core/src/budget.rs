@@ -421,5 +421,5 @@ impl Budgets {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests;

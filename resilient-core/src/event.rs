@@ -371,7 +371,7 @@ impl Drop for Events {
 /// What `run` makes the policy with this name report.
 ///
 /// Runs it again where a flood of events from a test beside it may have pushed some out.
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 pub(crate) fn reported(policy: &'static str, mut run: impl FnMut()) -> Vec<What> {
     loop {
         let mut events = Events::subscribe();

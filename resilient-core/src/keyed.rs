@@ -542,5 +542,5 @@ pub(crate) fn noted(mut note: String, keys: Option<KeysSnapshot>) -> String {
     note
 }
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests;

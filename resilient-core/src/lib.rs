@@ -4,6 +4,9 @@
 //! an attribute does can be written by hand as well: a [`Frame`] for each call, the live policies of the
 //! [`registry`] around the work, and a [`Judge`] for what their outcomes mean.
 
+// The fuzzer compiles the tests that it feeds, and leaves out the others.
+#![cfg_attr(resilient_fuzz, allow(dead_code, unused_imports, unused_macros))]
+
 mod backoff;
 mod budget;
 mod class;
@@ -35,7 +38,7 @@ mod sync;
 mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests;
 mod time;
 mod window;
@@ -96,4 +99,11 @@ pub mod __private {
     pub use crate::expansion::*;
     #[cfg(feature = "testing")]
     pub use crate::testing::hook::*;
+}
+
+/// The histories that `fuzz/` feeds.
+#[cfg(resilient_fuzz)]
+#[doc(hidden)]
+pub mod histories {
+    pub use crate::tests::{all, play};
 }

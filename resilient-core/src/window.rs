@@ -336,7 +336,7 @@ impl TimeWindow {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -435,14 +435,12 @@ mod tests {
         assert_eq!((without.calls, without.slow), (1, 0));
     }
 
-    proptest! {
-        #![proptest_config(crate::tests::histories())]
-
+    crate::tests::histories! {
         #[test]
         fn a_window_of_calls_holds_exactly_the_newest(
             length in 1_u32..200,
             other in 1_u32..200,
-            steps in prop::collection::vec((any::<bool>(), any::<bool>(), 0_u64..250, any::<bool>()), 0..60),
+            steps in crate::tests::steps((any::<bool>(), any::<bool>(), 0_u64..250, any::<bool>()), 0..60),
         ) {
             let mut window = Window::Calls(CallWindow::new(length, true));
             let mut all = Vec::new();
@@ -466,7 +464,7 @@ mod tests {
         #[test]
         fn a_window_of_time_holds_exactly_its_newest_buckets(
             length in 32_u64..5000,
-            steps in prop::collection::vec((any::<bool>(), any::<bool>(), 0_u64..900), 0..80),
+            steps in crate::tests::steps((any::<bool>(), any::<bool>(), 0_u64..900), 0..80),
         ) {
             let mut now = 1 << 50;
             let mut window = TimeWindow::new(length, FINE);

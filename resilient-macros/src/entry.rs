@@ -140,5 +140,8 @@ fn unpanicked(
     })
 }
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests;
+
+#[cfg(resilient_fuzz)]
+pub(crate) use tests::any_source;

@@ -39,7 +39,7 @@ pub(crate) fn run() -> Result<(), Failed> {
 
 /// The tool of the version of LLVM that this compiler writes profiles for, as Debian installs it.
 fn of_the_system(tool: &str) -> Result<Option<String>, Failed> {
-    let version = Step::program("rustc").argument("-vV").output()?.text;
+    let version = Step::program("rustc", "-vV").output()?.text;
     let major = llvm_major(&version)
         .ok_or_else(|| Failed::because(format!("no version of LLVM in:\n{version}")))?;
     let path = format!("/usr/bin/{tool}-{major}");

@@ -3,6 +3,7 @@
 
 mod build;
 mod coverage;
+mod fuzz;
 mod instructions;
 mod mutants;
 mod step;
@@ -16,6 +17,9 @@ use step::{Failed, Step, Totals};
 const PACKAGES_BELOW: usize = 30;
 
 const DEFAULT_TIMES: u32 = 10;
+
+/// How long the soak takes if nobody says.
+const SOAK_SECONDS: u64 = 600;
 
 const HELP: &str = "\
 usage: cargo xtask <command>
@@ -36,6 +40,13 @@ commands:
                           change the core in small ways (one in N of them, drawn by a seed), one at a
                           time, and count the changes that no test notices
   loom [--long]           try out all that threads may do to each other, in models; with --long, more of it
+  soak [--seconds N] [--seed S]
+                          drive an annotated service under seeded faults (default 600 s), and check what
+                          must hold all along
+  soak --prove            do wrong what each invariant forbids, and see that it is noticed
+  fuzz [target] [--seconds N] [--if-available]
+                          feed the targets in `fuzz/` with arbitrary input (default 20 minutes each);
+                          needs nightly, cargo-fuzz and a C++ compiler
   checkout [--times N]    run the checkout example N times (default 10) and name the runs that failed
   tree                    count the packages that a user of resilient-fn compiles
   help                    print this text
@@ -45,14 +56,38 @@ commands:
 enum Command {
     Test,
     Check,
-    Instructions { keep: bool },
-    Bench { package: &'static str, quick: bool },
+    Instructions {
+        keep: bool,
+    },
+    Bench {
+        package: &'static str,
+        quick: bool,
+    },
     BenchBuild,
-    Api { keep: bool },
+    Api {
+        keep: bool,
+    },
     Coverage,
-    Mutants { share: usize, seed: u64 },
-    Loom { long: bool },
-    Checkout { times: u32 },
+    Mutants {
+        share: usize,
+        seed: u64,
+    },
+    Loom {
+        long: bool,
+    },
+    Checkout {
+        times: u32,
+    },
+    Soak {
+        seconds: u64,
+        seed: Option<u64>,
+    },
+    ProveSoak,
+    Fuzz {
+        targets: Vec<&'static str>,
+        seconds: u32,
+        if_available: bool,
+    },
     Tree,
     Help,
 }
@@ -71,6 +106,13 @@ fn main() -> ExitCode {
         Ok(Command::Mutants { share, seed }) => mutants::run(share, seed),
         Ok(Command::Loom { long }) => loom(long),
         Ok(Command::Checkout { times }) => checkout(times),
+        Ok(Command::Soak { seconds, seed }) => soak(seconds, seed),
+        Ok(Command::ProveSoak) => prove_soak(),
+        Ok(Command::Fuzz {
+            targets,
+            seconds,
+            if_available,
+        }) => fuzz::run(&targets, seconds, if_available),
         Ok(Command::Tree) => tree(),
         Ok(Command::Help) => {
             print!("{HELP}");
@@ -120,6 +162,9 @@ fn command(arguments: &[String]) -> Result<Command, String> {
             Ok(times) if times > 0 => Ok(Command::Checkout { times }),
             _ => Err(format!("`--times {times}`: expected a number from 1 on")),
         },
+        ["soak", "--prove"] => Ok(Command::ProveSoak),
+        ["soak", options @ ..] => soak_options(options),
+        ["fuzz", options @ ..] => fuzz_options(options),
         ["tree"] => Ok(Command::Tree),
         [] | ["help" | "--help" | "-h"] => Ok(Command::Help),
         [
@@ -151,6 +196,107 @@ fn mutants(options: &[&str]) -> Result<Command, String> {
         }
     }
     Ok(Command::Mutants { share, seed })
+}
+
+fn number<N: std::str::FromStr>(option: &str, value: Option<&&str>) -> Result<N, String> {
+    let value = value.copied().unwrap_or_default();
+    value
+        .parse()
+        .map_err(|_| format!("`{option} {value}`: expected a number"))
+}
+
+fn soak_options(mut options: &[&str]) -> Result<Command, String> {
+    let (mut seconds, mut seed) = (SOAK_SECONDS, None);
+    while let [option, rest @ ..] = options {
+        match *option {
+            "--seconds" => seconds = number(option, rest.first())?,
+            "--seed" => seed = Some(number(option, rest.first())?),
+            unknown => return Err(format!("unexpected `{unknown}`")),
+        }
+        options = rest.get(1..).unwrap_or_default();
+    }
+    Ok(Command::Soak { seconds, seed })
+}
+
+fn fuzz_options(mut options: &[&str]) -> Result<Command, String> {
+    let (mut targets, mut seconds, mut if_available) = (Vec::new(), fuzz::SECONDS, false);
+    while let [option, rest @ ..] = options {
+        options = rest;
+        match *option {
+            "--seconds" => {
+                seconds = number(option, rest.first())?;
+                options = rest.get(1..).unwrap_or_default();
+            }
+            "--if-available" => if_available = true,
+            name => match fuzz::TARGETS.iter().find(|target| **target == name) {
+                Some(target) => targets.push(*target),
+                None => {
+                    let targets = fuzz::TARGETS.join("`, `");
+                    return Err(format!("`{name}` is no target; there are `{targets}`"));
+                }
+            },
+        }
+    }
+    if targets.is_empty() {
+        targets.extend(fuzz::TARGETS);
+    }
+    Ok(Command::Fuzz {
+        targets,
+        seconds,
+        if_available,
+    })
+}
+
+/// The soak in real time, on many threads and built as users build, or on one thread whose clock jumps.
+fn soaking(paused: bool) -> Step {
+    let options = if paused { " --features paused" } else { "" };
+    Step::cargo(&format!(
+        "run --quiet --profile soak -p resilient-soak{options} --"
+    ))
+}
+
+/// Five sixths of the time are real.
+fn soak(seconds: u64, seed: Option<u64>) -> Result<(), Failed> {
+    for (paused, seconds) in [(false, seconds - seconds / 6), (true, seconds / 6)] {
+        let step = soaking(paused)
+            .argument("--seconds")
+            .argument(&seconds.to_string());
+        match seed {
+            Some(seed) => step.argument("--seed").argument(&seed.to_string()).run()?,
+            None => step.run()?,
+        }
+    }
+    Ok(())
+}
+
+/// What the soak does wrong when it is asked to, and what it says then.
+const SABOTAGES: [(&str, &str); 8] = [
+    ("place", "every place is returned"),
+    ("outcome", "counts every call once"),
+    ("call", "every call ends once"),
+    ("limit", "no limit is exceeded"),
+    ("rate", "no rate is exceeded"),
+    ("task", "no task is left"),
+    ("memory", "memory is flat"),
+    ("transition", "every breaker goes a legal way"),
+];
+
+fn prove_soak() -> Result<(), Failed> {
+    for (what, invariant) in SABOTAGES {
+        let step = soaking(false).argument("--seconds").argument("6");
+        let run = step.argument("--sabotage").argument(what).output()?;
+        if run.succeeded || !run.text.contains(invariant) {
+            return Err(Failed::because(format!(
+                "`{what}` was done wrong, and nobody said that it breaks `{invariant}`:\n{}",
+                run.text
+            )));
+        }
+    }
+    println!(
+        "the soak notices all {} things that are done wrong on purpose",
+        SABOTAGES.len()
+    );
+    Ok(())
 }
 
 /// Runs every test of the workspace; one build makes the libraries, the tests and the examples.
@@ -319,6 +465,30 @@ mod tests {
             Err("`--share 0`: expected a number from 1 on".to_owned())
         );
         assert!(typed("mutants --third").is_err());
+    }
+
+    #[test]
+    fn the_soak_and_the_fuzzer_run_as_long_as_asked() {
+        assert_eq!(
+            typed("soak --seed 7 --seconds 60"),
+            Ok(Command::Soak {
+                seconds: 60,
+                seed: Some(7)
+            })
+        );
+        assert_eq!(
+            typed("soak --seconds"),
+            Err("`--seconds `: expected a number".to_owned())
+        );
+        assert_eq!(
+            typed("fuzz control --seconds 5 --if-available"),
+            Ok(Command::Fuzz {
+                targets: vec!["control"],
+                seconds: 5,
+                if_available: true
+            })
+        );
+        assert!(typed("fuzz everything").is_err());
     }
 
     #[test]

@@ -42,23 +42,25 @@ impl Step {
     /// `cargo` with these arguments, which are separated by spaces.
     pub(crate) fn cargo(arguments: &str) -> Self {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let mut step = Self::new(Command::new(cargo), "cargo");
-        for argument in arguments.split_whitespace() {
-            step = step.argument(argument);
-        }
-        step
+        Self::of(Command::new(cargo), "cargo", arguments)
     }
 
-    /// A program, by its name on the path.
-    pub(crate) fn program(name: &str) -> Self {
-        Self::new(Command::new(name), name)
+    /// The same with the nightly compiler, whichever one this was built with.
+    pub(crate) fn nightly_cargo(arguments: &str) -> Self {
+        Self::program("rustup", &format!("run nightly cargo {arguments}"))
     }
 
-    fn new(mut command: Command, name: &str) -> Self {
-        command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+    /// A program, by its name on the path, with these arguments.
+    pub(crate) fn program(name: &str, arguments: &str) -> Self {
+        Self::of(Command::new(name), name, arguments)
+    }
+
+    fn of(mut command: Command, name: &str, arguments: &str) -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        command.args(arguments.split_whitespace()).current_dir(root);
         Self {
             command,
-            shown: name.to_owned(),
+            shown: format!("{name} {arguments}"),
         }
     }
 

@@ -209,14 +209,12 @@ impl Oracle {
     }
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     /// Where every call is looked at when it happens, nothing is estimated.
     #[test]
     fn every_decision_is_that_of_a_list_of_everything_that_happened(
         parts in 1..=1_000_000u32,
-        steps in prop::collection::vec(step(), 1..250),
+        steps in crate::tests::steps(step(), 1..250),
     ) {
         let share = Share::parts_per_million(parts);
         let (mut state, mut oracle) = (State::new(BEGIN), Oracle::default());
@@ -257,7 +255,7 @@ proptest! {
     #[test]
     fn a_late_look_never_grants_more_than_the_share(
         parts in 1..=1_000_000u32,
-        steps in prop::collection::vec(step(), 1..250),
+        steps in crate::tests::steps(step(), 1..250),
     ) {
         let share = Share::parts_per_million(parts);
         let (mut state, mut oracle) = (State::new(BEGIN), Oracle::default());

@@ -1,5 +1,6 @@
 use super::*;
 use crate::event::reported;
+use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Barrier;
 use std::time::Duration;
@@ -242,75 +243,74 @@ impl Model {
     }
 }
 
-#[test]
-fn the_map_does_what_a_list_does_in_thousands_of_histories() {
-    for seed in 0..10_000 {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let mut model = Model {
-            max: random.usize(1..6),
-            ..Model::default()
-        };
-        let keys = keys(u32::try_from(model.max).expect("it is small"));
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// Whether it is used afterwards, and whether it is held.
+    Call(u8, bool, bool),
+    Drop(usize),
+    Find(u8),
+    Reconfigure(usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let (key, max) = (|| 0..9_u8, 1..6_usize);
+    let step = prop_oneof![
+        6 => (key(), any::<bool>(), any::<bool>())
+            .prop_map(|(key, used, held)| Step::Call(key, used, held)),
+        3 => any::<usize>().prop_map(Step::Drop),
+        1 => key().prop_map(Step::Find),
+        1 => max.prop_map(Step::Reconfigure),
+    ];
+    crate::tests::steps(step, 1..60)
+}
+
+crate::tests::histories! {
+    #[test]
+    fn the_map_does_what_a_list_does(max in 1..6_usize, steps in steps()) {
+        let mut model = Model { max, ..Model::default() };
+        let bound = |max| u32::try_from(max).expect("it is small");
+        let keys = keys(bound(max));
         let mut held: Vec<(u8, Arc<Pail>)> = Vec::new();
         let mut calls = 0;
-        for step in 0..random.u32(1..60) {
-            let key = random.u8(0..9);
-            match random.u8(0..10) {
-                0..=5 => {
-                    let used = random.bool();
+        for step in steps {
+            match step {
+                Step::Call(key, used, holds) => {
                     let pail = keys.get(NAME, &key);
                     pail.call(used);
                     calls += 1;
                     let own = model.get(key);
-                    let expected = if own {
-                        StoredKey::of(&key)
-                    } else {
-                        StoredKey::overflow()
-                    };
-                    assert_eq!(pail.key, expected, "seed {seed}, step {step}");
-                    if let Some((was_used, held)) = model.instances.get_mut(&key) {
+                    let expected = if own { StoredKey::of(&key) } else { StoredKey::overflow() };
+                    prop_assert_eq!(&pail.key, &expected);
+                    if let Some((was_used, holders)) = model.instances.get_mut(&key) {
                         *was_used = used;
-                        *held += 1;
-                    }
-                    if own {
-                        held.push((key, pail));
-                    }
-                    if random.bool() {
-                        continue;
-                    }
-                    if let Some((key, pail)) = held.pop() {
-                        drop(pail);
-                        model.instances.get_mut(&key).expect("it was held").1 -= 1;
+                        if holds {
+                            *holders += 1;
+                            held.push((key, pail));
+                        }
                     }
                 }
-                6 | 7 if !held.is_empty() => {
-                    let (key, pail) = held.swap_remove(random.usize(0..held.len()));
+                Step::Drop(_) if held.is_empty() => {}
+                Step::Drop(which) => {
+                    let (key, pail) = held.swap_remove(which % held.len());
                     drop(pail);
                     model.instances.get_mut(&key).expect("it was held").1 -= 1;
                 }
-                8 => {
-                    let found = keys.find(&key).is_some();
-                    assert_eq!(found, model.instances.contains_key(&key), "seed {seed}");
+                Step::Find(key) => {
+                    prop_assert_eq!(keys.find(&key).is_some(), model.instances.contains_key(&key));
                 }
-                _ => {
-                    model.max = random.usize(1..6);
+                Step::Reconfigure(max) => {
+                    model.max = max;
                     let had_keys = keys.map.get().is_some();
-                    keys.configure(&7, u32::try_from(model.max).expect("it is small"));
-                    if had_keys && model.instances.len() > model.max {
+                    keys.configure(&7, bound(max));
+                    if had_keys && model.instances.len() > max {
                         model.sweep();
                     }
                 }
             }
             if let Some((snapshot, sum)) = keys.snapshot() {
-                let seen = (
-                    snapshot.instances,
-                    snapshot.evicted,
-                    snapshot.overflowed,
-                    sum,
-                );
+                let seen = (snapshot.instances, snapshot.evicted, snapshot.overflowed, sum);
                 let instances = model.instances.len() as u64;
-                let expected = (instances, model.evicted, model.overflowed, calls);
-                assert_eq!(seen, expected, "seed {seed}, step {step}");
+                prop_assert_eq!(seen, (instances, model.evicted, model.overflowed, calls));
             }
         }
     }

@@ -844,5 +844,5 @@ impl Show for BulkheadSnapshot {
 
 // ---- Tests
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests;

@@ -789,5 +789,5 @@ pub use self::snapshot::RateLimiterSnapshot;
 
 // ---- Tests
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests;

@@ -787,5 +787,5 @@ impl Show for RetrySnapshot {
 
 // ---- Tests
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests;

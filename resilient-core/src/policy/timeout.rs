@@ -353,7 +353,7 @@ impl Show for TimeoutSnapshot {
 
 // ---- Tests
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests {
     mod oracle;
 

@@ -5,6 +5,9 @@
 mod documented;
 mod half_typed;
 
+#[cfg(resilient_fuzz)]
+pub(crate) use half_typed::any_source;
+
 use super::*;
 use crate::table::Attribute;
 use proc_macro2::{Group, TokenTree};

@@ -627,7 +627,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (limit, 0..5_u32, order)
             .prop_map(|(limit, queue, order)| Step::Reconfigure(limit, queue, order)),
     ];
-    prop::collection::vec(step, 1..200)
+    crate::tests::steps(step, 1..200)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -709,9 +709,7 @@ impl Oracle {
     }
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn a_bulkhead_does_what_lists_of_calls_would_do(steps in steps()) {
         let bulkhead = bulkhead(policy(2, 2));

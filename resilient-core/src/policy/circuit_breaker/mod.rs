@@ -826,5 +826,5 @@ pub use snapshot::{
 
 // ---- Tests
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests;

@@ -172,7 +172,7 @@ impl<V> Answers<V> {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests {
     use super::*;
     use proptest::prelude::*;
@@ -318,12 +318,10 @@ mod tests {
         ]
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(10_000))]
-
+    crate::tests::histories! {
         #[test]
         fn it_keeps_and_finds_what_a_list_searched_through_keeps_and_finds(
-            steps in prop::collection::vec(step(), 0..60),
+            steps in crate::tests::steps(step(), 0..60),
         ) {
             let (mut answers, mut naive) = (Answers::new(), Naive::default());
             let (mut now, mut stale, mut entries) = (1_000, 10, 5);

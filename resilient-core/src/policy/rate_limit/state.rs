@@ -433,5 +433,5 @@ impl Remembered {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests;

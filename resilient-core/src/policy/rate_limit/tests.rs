@@ -87,14 +87,12 @@ fn paces() -> impl Strategy<Value = (u32, Nanos, u32)> {
         })
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn a_call_is_admitted_when_every_interval_has_room_for_it(
         (count, per, burst) in paces(),
         longest in 0..5_u64,
-        gaps in prop::collection::vec(0..300_u64, 1..200),
+        gaps in crate::tests::steps(0..300_u64, 1..200),
     ) {
         let pace = pace(count, per, burst);
         let mut oracle = Oracle { admitted: Vec::new(), pace, burst: burst.into() };

@@ -170,7 +170,7 @@ fn survived(
         assert!(whole.is_ok(), "no function and no error of {}", input());
     }
     assert!(
-        names(&output, "target") || !names(item, "target"),
+        names(&output, "target") || !names(&without_attributes(item), "target"),
         "the function has vanished from {}",
         input()
     );
@@ -184,6 +184,31 @@ fn survived_by_all(item: &TokenStream, original: &TokenStream) -> TokenStream {
         item = survived(&name, &arguments, &rest, original);
     }
     item
+}
+
+/// Holds what must hold for any source: its attributes expand or say what is wrong, and as a carrier or
+/// an error type it is taken or refused.
+#[cfg_attr(test, track_caller)]
+pub(crate) fn any_source(source: &str) {
+    // Who writes what we write about mistakes cannot be told from us.
+    if ["compile_error", "a mistake in `resilient` itself"]
+        .iter()
+        .any(|ours| source.contains(ours))
+    {
+        return;
+    }
+    let Ok(tokens) = source.parse::<TokenStream>() else {
+        return; // the compiler refuses it before it asks us
+    };
+    if first_attribute(&tokens).is_some() {
+        survived_by_all(&tokens, &tokens);
+    } else {
+        for name in attributes() {
+            survived(name, &TokenStream::new(), &tokens, &tokens);
+        }
+    }
+    let _ = carrier(tokens.clone());
+    let _ = classify(tokens);
 }
 
 fn tokens(source: &str) -> TokenStream {

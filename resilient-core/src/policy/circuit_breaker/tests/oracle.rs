@@ -714,7 +714,7 @@ fn waits() -> impl Strategy<Value = Nanos> {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let lasting = || prop::option::of(waits());
     any::<bool>().prop_flat_map(move |failing| {
-        prop::collection::vec(
+        crate::tests::steps(
             prop_oneof![
                 60 => endings(failing).prop_map(Step::Call),
                 4 => endings(failing).prop_map(Step::SlowCall),
@@ -916,9 +916,7 @@ thread_local! {
     static ORACLE: std::cell::RefCell<Vec<String>> = const { std::cell::RefCell::new(Vec::new()) };
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn a_breaker_decides_counts_and_reports_as_the_rules_say(
         numbers in numbers(),

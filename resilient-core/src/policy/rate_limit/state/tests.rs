@@ -68,12 +68,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (500..2_000_u64, 1..2_u32).prop_map(|(gap, cost)| Step::Call(gap, cost)),
         2 => any::<usize>().prop_map(Step::Drop),
     ];
-    prop::collection::vec(step, 1..150)
+    crate::tests::steps(step, 1..150)
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn a_sliding_window_admits_when_every_window_has_room(
         count in 5..12_u32,
@@ -158,7 +156,7 @@ proptest! {
     #[test]
     fn a_bucket_weighs_as_if_each_part_of_a_heavy_call_came_on_its_own(
         burst in 1..20_u32,
-        calls in prop::collection::vec((0..300_u64, 1..25_u32), 1..100),
+        calls in crate::tests::steps((0..300_u64, 1..25_u32), 1..100),
     ) {
         let pace = Pace::of(rate(10, 1_000), burst, false);
         let mut state = FULL;
@@ -185,7 +183,7 @@ proptest! {
     fn a_leaky_bucket_keeps_a_distance_of_its_cost_behind_every_call(
         count in 1..50_u32,
         per in 50..5_000_u64,
-        calls in prop::collection::vec((0..500_u64, 1..9_u32), 1..100),
+        calls in crate::tests::steps((0..500_u64, 1..9_u32), 1..100),
     ) {
         let pace = Pace::of(rate(count, per), 1, true);
         let mut state = FULL;

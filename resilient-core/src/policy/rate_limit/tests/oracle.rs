@@ -53,7 +53,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (prop::bool::weighted(0.8), 0..200_u64, 1..9_u32)
             .prop_map(|(enabled, max_wait, count)| Step::Reconfigure(enabled, max_wait, count)),
     ];
-    prop::collection::vec(step, 1..150)
+    crate::tests::steps(step, 1..150)
 }
 
 fn numbers() -> impl Strategy<Value = Numbers> {
@@ -270,9 +270,7 @@ async fn compare(numbers: Numbers, steps: Vec<Step>) -> Result<(), TestCaseError
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn a_limit_admits_waits_and_counts_as_a_list_of_all_calls_would_say(
         numbers in numbers(),

@@ -469,12 +469,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Drop),
         2 => numbers().prop_map(Step::Reconfigure),
     ];
-    prop::collection::vec(step, 1..60)
+    crate::tests::steps(step, 1..60)
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn a_call_tries_again_as_a_list_of_its_delays_would_say(
         numbers in numbers(),
@@ -560,7 +558,7 @@ fn turns() -> impl Strategy<Value = Vec<Turn>> {
                 Turn::Reconfigure(enabled, attempts, delay, share)
             }),
     ];
-    prop::collection::vec(turn, 1..120)
+    crate::tests::steps(turn, 1..120)
 }
 
 /// The settings that these histories change.
@@ -771,9 +769,7 @@ async fn compare(shared: Shared, turns: Vec<Turn>) -> Result<(), TestCaseError> 
     history.agrees()
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn a_retry_counts_and_a_budget_grants_as_a_list_of_all_calls_would_say(
         share in shares(),

@@ -37,14 +37,14 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Panic),
     ];
     let step = leaf.prop_recursive(5, 24, 6, |inner| {
-        let body = || prop::collection::vec(inner.clone(), 0..6);
+        let body = || crate::tests::steps(inner.clone(), 0..6);
         prop_oneof![
             4 => (1..90_u64, body(), any::<bool>())
                 .prop_map(|(length, body, passes)| Step::Call(length, body, passes)),
             1 => (0..150_u64, body()).prop_map(|(at, body)| Step::Given(at, body)),
         ]
     });
-    prop::collection::vec(step, 1..8)
+    crate::tests::steps(step, 1..8)
 }
 
 // ---- The walk
@@ -282,9 +282,7 @@ async fn compare(steps: Vec<Step>, dropped_after: Option<u64>) -> Result<(), Tes
     Ok(())
 }
 
-proptest! {
-    #![proptest_config(crate::tests::histories())]
-
+crate::tests::histories! {
     #[test]
     fn timeouts_inside_each_other_end_when_a_list_of_all_ends_says(
         steps in steps(),
