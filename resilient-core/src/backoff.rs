@@ -111,7 +111,7 @@ impl Backoff {
             Growth::Fixed => base,
             Growth::Linear => base.saturating_mul(retry.into()),
             Growth::Exponential => exponential(base, factor, retry),
-            Growth::Fibonacci => fibonacci(base, cap, retry),
+            Growth::Fibonacci => fibonacci(base, retry),
         };
         grown.min(cap)
     }
@@ -129,13 +129,12 @@ pub(crate) fn exponential(base: Nanos, factor: f64, retry: u32) -> Nanos {
     (base as f64 * factor.powi(exponent)).round() as Nanos
 }
 
-/// At most ninety steps, for by then every length of time has reached its cap.
-fn fibonacci(base: Nanos, cap: Nanos, retry: u32) -> Nanos {
+/// At most so many steps, for by then every length of time has become the largest number.
+const STEPS: u32 = 94;
+
+fn fibonacci(base: Nanos, retry: u32) -> Nanos {
     let (mut before, mut delay) = (base, base);
-    for _ in 1..retry {
-        if delay >= cap || delay == 0 {
-            break;
-        }
+    for _ in 1..retry.min(STEPS) {
         (before, delay) = (delay, before.saturating_add(delay));
     }
     delay

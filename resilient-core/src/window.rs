@@ -125,14 +125,8 @@ impl CallWindow {
     }
 
     pub(crate) fn push_successes(&mut self, calls: u64) {
-        let Some(mut left) = u32::try_from(calls)
-            .ok()
-            .filter(|calls| *calls < self.length)
-        else {
-            self.clear();
-            self.counts.calls = self.length.into();
-            return;
-        };
+        let newest = u32::try_from(calls).unwrap_or(u32::MAX).min(self.length);
+        let mut left = newest;
         while left > 0 {
             let run = left.min(64 - self.next % 64).min(self.length - self.next);
             self.failed.unset(self.next, run, &mut self.counts.failures);
@@ -140,7 +134,7 @@ impl CallWindow {
             self.next = (self.next + run) % self.length;
             left -= run;
         }
-        self.counts.calls = (self.counts.calls + calls).min(self.length.into());
+        self.counts.calls = (self.counts.calls + u64::from(newest)).min(self.length.into());
     }
 
     fn clear(&mut self) {

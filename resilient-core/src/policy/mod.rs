@@ -182,3 +182,28 @@ impl LiveSnapshot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_policy_of_another_kind_shows_is_shown_as_it_is() {
+        let shown = OtherSnapshot {
+            state: "sheds".to_owned(),
+            note: "above priority 3".to_owned(),
+            counts: vec![("shed", Some(7)), ("unknown", None)],
+        };
+        let snapshot = LiveSnapshot::Other(shown.clone());
+        let show = snapshot.show();
+        assert_eq!(show.state(), shown.state);
+        assert_eq!(show.note(), shown.note);
+        assert_eq!(show.counts(), shown.counts);
+    }
+
+    #[test]
+    fn a_policy_that_remembers_nothing_says_nothing_of_what_it_would_have_done() {
+        let timeout = Timeout::new("test", &TimeoutPolicy::new());
+        assert_eq!(timeout.consequence(&TimeoutPolicy::new()), None);
+    }
+}

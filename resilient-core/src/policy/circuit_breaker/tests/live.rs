@@ -670,3 +670,100 @@ fn a_tick_is_found_again_behind_and_a_little_ahead() {
         assert_eq!(tick_of(shard(1, tick - (1 << 33)), tick), tick - (1 << 33));
     }
 }
+
+#[test]
+fn a_shard_that_counts_is_none_that_is_parked_and_none_of_another_generation_or_tick() {
+    let mut all = std::collections::HashSet::from([PARKED]);
+    for generation in 0..512 {
+        for tick in [0, 1, 77, TICK] {
+            let word = shard(generation, tick);
+            assert_eq!(word & COUNT, 0, "nothing is counted yet");
+            assert!(all.insert(word), "{generation} {tick}");
+        }
+    }
+}
+
+/// Whether `calls` of another thread, which has a slot already, get by while the lock is taken.
+#[track_caller]
+fn takes_no_lock(breaker: &CircuitBreaker, calls: impl Fn(&CircuitBreaker) + Sync) {
+    let (done, is_done) = std::sync::mpsc::channel();
+    let (begin, may_begin) = std::sync::mpsc::channel::<()>();
+    let went_through = std::thread::scope(|scope| {
+        let calls = &calls;
+        scope.spawn(move || {
+            calls(breaker);
+            done.send(()).expect("somebody listens");
+            may_begin.recv().expect("somebody sends");
+            calls(breaker);
+            done.send(()).expect("somebody listens");
+        });
+        is_done.recv().expect("the first ones may take the lock");
+        let lock = breaker.locked.lock();
+        begin.send(()).expect("somebody listens");
+        let went_through = is_done.recv_timeout(10 * SECOND);
+        // Otherwise the thread would wait for it for ever.
+        drop(lock);
+        went_through
+    });
+    assert_eq!(went_through, Ok(()), "{breaker:?}");
+}
+
+#[test]
+fn a_call_that_succeeds_while_it_is_closed_takes_no_lock() {
+    let hour = 3600 * SECOND;
+    for policy in [
+        policy(),
+        policy().failure_threshold(5).window(50),
+        policy().failure_rate(Share::percent(50)),
+        policy().failure_rate(Share::percent(50)).window_time(hour),
+        policy().slow_call(hour),
+        policy().slow_call(hour).window_time(hour),
+    ] {
+        let breaker = breaker(policy);
+        for _ in 0..3 {
+            takes_no_lock(&breaker, |breaker| {
+                for _ in 0..10 {
+                    call(breaker, Verdict::Success).expect("closed");
+                }
+            });
+            // In the next generations it is the same.
+            breaker.reset("a new generation");
+        }
+        assert_eq!(breaker.snapshot().counts.success, 60);
+    }
+}
+
+#[test]
+fn a_call_that_is_refused_or_let_through_whatever_it_comes_to_takes_no_lock() {
+    type Ready = fn(&CircuitBreaker);
+    let refusing: [(Ready, &str); 3] = [
+        (
+            |breaker| call(breaker, Verdict::Failure).expect("closed"),
+            "circuit_open",
+        ),
+        (|breaker| breaker.force_open("a drill"), "forced_open"),
+        (|breaker| breaker.force_open(for_an_hour()), "forced_open"),
+    ];
+    for (ready, name) in refusing {
+        let breaker = breaker(policy().failure_threshold(1));
+        ready(&breaker);
+        takes_no_lock(&breaker, |breaker| {
+            let refused = call(breaker, Verdict::Success).expect_err("it refuses");
+            assert_eq!(refused.name(), name);
+        });
+    }
+    let disabled = breaker(policy());
+    disabled.disable("a drill");
+    takes_no_lock(&disabled, |breaker| {
+        call(breaker, Verdict::Success).expect("it is disabled");
+    });
+    disabled.disable(for_an_hour());
+    // Who leaves may have to look whether the override has ended; who comes need not.
+    takes_no_lock(&disabled, |breaker| {
+        std::mem::forget(breaker.admit(&Frame::new()).expect("it is disabled"));
+    });
+}
+
+fn for_an_hour() -> Override {
+    Override::because("a drill").lasting(3600 * SECOND)
+}
