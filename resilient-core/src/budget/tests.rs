@@ -165,8 +165,11 @@ enum Step {
     Look,
     Take,
     Begin,
+    /// The call was dropped, or somebody panicked, while it waited.
     Drop,
     Pass(u64),
+    /// Another share is written from now on.
+    Reconfigure(u32),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -180,6 +183,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Step::Drop),
         (0..1_500u64).prop_map(|milli| Step::Pass(milli * 1_000_000)),
         (0..12_000u64).prop_map(|milli| Step::Pass(milli * 1_000_000)),
+        (1..=1_000_000u32).prop_map(Step::Reconfigure),
     ]
 }
 
@@ -218,7 +222,7 @@ proptest! {
         parts in 1..=1_000_000u32,
         steps in prop::collection::vec(step(), 1..250),
     ) {
-        let share = Share::parts_per_million(parts);
+        let mut share = Share::parts_per_million(parts);
         let (mut state, mut oracle) = (State::new(BEGIN), Oracle::default());
         let mut now = BEGIN;
         for step in steps {
@@ -246,6 +250,7 @@ proptest! {
                     }
                 }
                 Step::Pass(time) => now += time,
+                Step::Reconfigure(parts) => share = Share::parts_per_million(parts),
             }
             state.look(oracle.calls.len() as u64, now);
             prop_assert_eq!(state.used(), oracle.used(now));
@@ -259,7 +264,7 @@ proptest! {
         parts in 1..=1_000_000u32,
         steps in prop::collection::vec(step(), 1..250),
     ) {
-        let share = Share::parts_per_million(parts);
+        let mut share = Share::parts_per_million(parts);
         let (mut state, mut oracle) = (State::new(BEGIN), Oracle::default());
         let mut now = BEGIN;
         for step in steps {
@@ -276,6 +281,7 @@ proptest! {
                 }
                 Step::Begin | Step::Drop => {}
                 Step::Pass(time) => now += time,
+                Step::Reconfigure(parts) => share = Share::parts_per_million(parts),
             }
         }
     }
