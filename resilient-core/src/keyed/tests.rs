@@ -303,6 +303,7 @@ fn the_map_does_what_a_list_does_in_thousands_of_histories() {
                     let pail = keys.get(NAME, &key);
                     pail.call(used);
                     calls += 1;
+                    let is_new = !model.instances.contains_key(&key);
                     let own = model.get(key);
                     let expected = if own {
                         StoredKey::of(&key)
@@ -310,6 +311,13 @@ fn the_map_does_what_a_list_does_in_thousands_of_histories() {
                         StoredKey::overflow()
                     };
                     assert_eq!(pail.key, expected, "seed {seed}, step {step}");
+                    // A new one begins afresh, also for a key that shared the overflow before.
+                    let counted = pail.calls.load(Ordering::Relaxed);
+                    if !own {
+                        assert_eq!(counted, model.overflowed, "seed {seed}, step {step}");
+                    } else if is_new {
+                        assert_eq!(counted, 1, "seed {seed}, step {step}");
+                    }
                     if let Some((was_used, held)) = model.instances.get_mut(&key) {
                         *was_used = used;
                         *held += 1;
