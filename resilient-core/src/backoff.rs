@@ -667,9 +667,8 @@ mod tests {
                 match backoff.growth {
                     Growth::Fixed => base,
                     Growth::Linear => base * number,
-                    Growth::Exponential if number == 1 => base,
+                    Growth::Exponential | Growth::Fibonacci if number == 1 => base,
                     Growth::Exponential => last * u128::from(factor),
-                    Growth::Fibonacci if number == 1 => base,
                     Growth::Fibonacci => before + last,
                 }
                 .min(1 << 90),

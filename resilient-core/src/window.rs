@@ -471,7 +471,9 @@ mod tests {
                         let held = all.len().min(length as usize);
                         all.drain(..all.len() - held);
                         (length, with_slow) = (u32::try_from(other).expect("it is small"), asks);
-                        all.iter_mut().for_each(|mark| mark.slow &= asks);
+                        for mark in &mut all {
+                            mark.slow &= asks;
+                        }
                         let held = all.len().min(length as usize);
                         all.drain(..all.len() - held);
                     }
