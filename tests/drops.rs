@@ -2,8 +2,8 @@
 //! every order of the policies, afterwards nothing is held and nothing runs.
 
 use resilient::{
-    LivePolicy, LiveSnapshot, Rejected, bulkhead, circuit_breaker, fallback, rate_limit, registry,
-    resilient, retry, timeout,
+    Bulkhead, CircuitBreaker, LivePolicy, LiveSnapshot, RateLimiter, Rejected, bulkhead,
+    circuit_breaker, fallback, hedge, rate_limit, registry, resilient, retry, timeout,
 };
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -100,6 +100,15 @@ async fn stand_in(world: &World) -> Answer {
     Ok(2)
 }
 
+thread_local! {
+    static TRIAL: Cell<u64> = const { Cell::new(0) };
+}
+
+/// The key of both calls of a trial, another one in the next.
+fn this_trial() -> u64 {
+    TRIAL.get()
+}
+
 #[timeout(|| length)]
 async fn cut_after(length: Duration, call: Call<'_>) -> Answer {
     call.await
@@ -154,6 +163,7 @@ alone! {
     only_bulkhead = [bulkhead(1, queue = 1)];
     only_rate_limit = [rate_limit(1/10ms, burst = 1, max_wait = 1h)];
     only_fallback = [fallback(stand_in)];
+    only_hedge = [hedge(3ms, max = 2, budget = 100%)];
 }
 
 around! {
@@ -164,6 +174,7 @@ around! {
     retry = [retry(3, backoff = fixed(5ms), jitter = none, budget = 100%)];
     bulkhead = [bulkhead(1, queue = 1)];
     rate_limit = [rate_limit(1/10ms, burst = 1, max_wait = 1h)];
+    hedge = [hedge(3ms, max = 2, budget = 100%)];
     fallback = [fallback(stand_in, may_fail)];
 }
 
@@ -175,6 +186,7 @@ around! {
     retry = [retry(3, backoff = fixed(5ms), jitter = none, budget = 100%)];
     bulkhead = [bulkhead(1, queue = 1)];
     rate_limit = [rate_limit(1/10ms, burst = 1, max_wait = 1h)];
+    hedge = [hedge(3ms, max = 2, budget = 100%)];
     fallback = [fallback(stand_in, may_fail)];
 }
 
@@ -185,6 +197,7 @@ around! {
     retry = [retry(3, backoff = fixed(5ms), jitter = none, budget = 100%)];
     bulkhead = [bulkhead(1, queue = 1)];
     rate_limit = [rate_limit(1/10ms, burst = 1, max_wait = 1h)];
+    hedge = [hedge(3ms, max = 2, budget = 100%)];
     fallback = [fallback(stand_in, may_fail)];
 }
 
@@ -195,6 +208,7 @@ around! {
     half_open = [circuit_breaker(failure_threshold = 1, open_for = 0s, half_open_calls = 2, success_threshold = 1_000_000)];
     bulkhead = [bulkhead(1, queue = 1)];
     rate_limit = [rate_limit(1/10ms, burst = 1, max_wait = 1h)];
+    hedge = [hedge(3ms, max = 2, budget = 100%)];
     fallback = [fallback(stand_in, may_fail)];
 }
 
@@ -206,11 +220,24 @@ around! {
     retry = [retry(3, backoff = fixed(5ms), jitter = none, budget = 100%)];
     bulkhead = [bulkhead(1, queue = 1)];
     rate_limit = [rate_limit(1/10ms, burst = 1, max_wait = 1h)];
+    hedge = [hedge(3ms, max = 2, budget = 100%)];
     fallback = [fallback(stand_in, may_fail)];
 }
 
 around! {
     rate_limit_around = [rate_limit(1/10ms, burst = 1, max_wait = 1h)];
+    timeout = [timeout(5ms)];
+    breaker = [circuit_breaker(failure_threshold = 1_000_000)];
+    half_open = [circuit_breaker(failure_threshold = 1, open_for = 0s, half_open_calls = 2, success_threshold = 1_000_000)];
+    retry = [retry(3, backoff = fixed(5ms), jitter = none, budget = 100%)];
+    bulkhead = [bulkhead(1, queue = 1)];
+    rate_limit = [rate_limit(1/10ms, burst = 1, max_wait = 1h)];
+    hedge = [hedge(3ms, max = 2, budget = 100%)];
+    fallback = [fallback(stand_in, may_fail)];
+}
+
+around! {
+    hedge_around = [hedge(3ms, max = 2, budget = 100%)];
     timeout = [timeout(5ms)];
     breaker = [circuit_breaker(failure_threshold = 1_000_000)];
     half_open = [circuit_breaker(failure_threshold = 1, open_for = 0s, half_open_calls = 2, success_threshold = 1_000_000)];
@@ -228,7 +255,61 @@ around! {
     retry = [retry(3, backoff = fixed(5ms), jitter = none, budget = 100%)];
     bulkhead = [bulkhead(1, queue = 1)];
     rate_limit = [rate_limit(1/10ms, burst = 1, max_wait = 1h)];
+    hedge = [hedge(3ms, max = 2, budget = 100%)];
     fallback = [fallback(stand_in, may_fail)];
+}
+
+mod by_key {
+    use super::*;
+
+    alone! {
+        breaker = [circuit_breaker(failure_threshold = 1_000_000, max_keys = 2, key = this_trial())];
+        half_open = [circuit_breaker(failure_threshold = 1, open_for = 0s, half_open_calls = 2, success_threshold = 1_000_000, max_keys = 2, key = this_trial())];
+        bulkhead = [bulkhead(1, queue = 1, max_keys = 2, key = this_trial())];
+        rate_limit = [rate_limit(1/10ms, burst = 1, max_wait = 1h, max_keys = 2, key = this_trial())];
+    }
+
+    mod all_of_them {
+        stack! {
+            [timeout(50ms)]
+            [circuit_breaker(failure_threshold = 1_000_000, max_keys = 2, key = this_trial())]
+            [retry(3, backoff = fixed(5ms), jitter = none, budget = 100%)]
+            [rate_limit(1/2ms, burst = 1, max_wait = 1h, max_keys = 2, key = this_trial())]
+            [bulkhead(1, queue = 1, max_keys = 2, key = this_trial())]
+        }
+    }
+}
+
+mod stale {
+    use super::*;
+
+    alone! {
+        answers = [fallback(stale = 10m, key = this_trial())];
+    }
+
+    mod below_another_fallback {
+        stack! {
+            [fallback(stand_in)]
+            [fallback(stale = 10m, key = this_trial())]
+        }
+    }
+
+    mod around_a_retry_and_a_timeout {
+        stack! {
+            [fallback(stale = 10m, entries = 2, key = this_trial())]
+            [retry(3, backoff = fixed(5ms), jitter = none, budget = 100%)]
+            [timeout(5ms)]
+        }
+    }
+
+    mod around_a_breaker_and_a_hedge {
+        stack! {
+            [fallback(stand_in)]
+            [fallback(stale = 10m, key = this_trial())]
+            [circuit_breaker(failure_threshold = 1_000_000)]
+            [hedge(3ms, max = 2, budget = 100%)]
+        }
+    }
 }
 
 mod breaker_around_retry_around_bulkhead {
@@ -337,6 +418,7 @@ fn poll(call: &mut Call<'_>) -> Result<Poll<Answer>, ()> {
 /// ended, and then the first. True if the second came to its own end before.
 async fn trial(function: &str, subject: Subject<'_>, world: &World, end: End) -> bool {
     world.point.set(0);
+    TRIAL.set((TRIAL.get() + 1) % 5);
     world.panics_at.set(match end {
         End::Panic(point) => Some(point),
         _ => None,
@@ -419,7 +501,36 @@ fn look(kind: &str, name: &str) -> Option<LiveSnapshot> {
         "circuit_breaker" => registry().circuit_breaker(name).map(LivePolicy::snapshot),
         "rate_limit" => registry().rate_limit(name).map(LivePolicy::snapshot),
         "retry" => registry().retry(name).map(LivePolicy::snapshot),
+        "hedge" => registry().hedge(name).map(LivePolicy::snapshot),
         _ => None,
+    }
+}
+
+/// The same of its instances for each key, the overflow among them.
+fn look_at_keys(kind: &str, name: &str) -> Vec<LiveSnapshot> {
+    fn seen<K, S>(keys: Option<Vec<(K, S)>>, of: fn(S) -> LiveSnapshot) -> Vec<LiveSnapshot> {
+        keys.into_iter()
+            .flatten()
+            .map(|(_, seen)| of(seen))
+            .collect()
+    }
+    let registry = registry();
+    match kind {
+        "bulkhead" => seen(
+            registry.bulkhead(name).map(Bulkhead::key_snapshots),
+            LiveSnapshot::Bulkhead,
+        ),
+        "circuit_breaker" => seen(
+            registry
+                .circuit_breaker(name)
+                .map(CircuitBreaker::key_snapshots),
+            LiveSnapshot::CircuitBreaker,
+        ),
+        "rate_limit" => seen(
+            registry.rate_limit(name).map(RateLimiter::key_snapshots),
+            LiveSnapshot::RateLimiter,
+        ),
+        _ => Vec::new(),
     }
 }
 
@@ -432,29 +543,43 @@ fn assert_nothing_is_held(function: &str, world: &World, end: End) {
             continue;
         };
         let told = format!("{function} {end:?}: {live:?}");
-        match &live {
-            LiveSnapshot::Bulkhead(seen) => {
-                assert_eq!((seen.inside, seen.waiting), (0, 0), "{told}");
-            }
-            LiveSnapshot::RateLimiter(seen) => assert_eq!(seen.waiting, 0, "{told}"),
-            LiveSnapshot::Retry(seen) => {
-                assert!(seen.budget.is_none_or(|budget| budget.used == 0), "{told}");
-            }
-            LiveSnapshot::CircuitBreaker(seen) => {
-                assert!(
-                    seen.probes_inside.is_none_or(|inside| inside == 0),
-                    "{told}"
-                );
-                let counts = seen.counts;
-                let settled = counts.success + counts.failure + counts.ignored + counts.abandoned;
-                if place == 0 {
-                    assert_eq!(settled + counts.rejected, world.polled.get(), "{told}");
-                }
-                if place + 1 == site.layers.len() {
-                    assert_eq!(settled, world.begun.get(), "{told}");
-                }
-            }
-            _ => {}
+        assert_holds_nothing(&live, &told);
+        for instance in look_at_keys(layer.kind.as_str(), layer.policy) {
+            assert_holds_nothing(&instance, &format!("{told}, of a key: {instance:?}"));
         }
+        if let LiveSnapshot::CircuitBreaker(seen) = &live {
+            // Together with what all its instances ever counted.
+            let counts = seen.counts;
+            let settled = counts.success + counts.failure + counts.ignored + counts.abandoned;
+            if place == 0 {
+                assert_eq!(settled + counts.rejected, world.polled.get(), "{told}");
+            }
+            if place + 1 == site.layers.len() {
+                assert_eq!(settled, world.begun.get(), "{told}");
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn assert_holds_nothing(live: &LiveSnapshot, told: &str) {
+    match live {
+        LiveSnapshot::Bulkhead(seen) => {
+            assert_eq!((seen.inside, seen.waiting), (0, 0), "{told}");
+        }
+        LiveSnapshot::RateLimiter(seen) => assert_eq!(seen.waiting, 0, "{told}"),
+        LiveSnapshot::Retry(seen) => {
+            assert!(seen.budget.is_none_or(|budget| budget.used == 0), "{told}");
+        }
+        LiveSnapshot::Hedge(seen) => {
+            assert!(seen.budget.is_none_or(|budget| budget.used == 0), "{told}");
+        }
+        LiveSnapshot::CircuitBreaker(seen) => {
+            assert!(
+                seen.probes_inside.is_none_or(|inside| inside == 0),
+                "{told}"
+            );
+        }
+        other => panic!("{other:?} is not looked at"),
     }
 }

@@ -4,6 +4,7 @@ use resilient::{
     Changes, Configuration, Given, InvalidSetting, Kind, LivePolicy, LiveSnapshot, OtherSnapshot,
     Policy, ReconfigureError, SettingDescription, SettingError, Source, Value, policy, registry,
 };
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Lets calls through up to a priority.
@@ -14,8 +15,12 @@ struct ShedPolicy {
 
 #[derive(Debug)]
 struct Shed {
+    name: &'static str,
     up_to: AtomicU32,
 }
+
+/// What somebody else does while the settings of `foreign.meanwhile` are taken over, once.
+static MEANWHILE: Mutex<Option<fn()>> = Mutex::new(None);
 
 impl Policy for ShedPolicy {
     type Live = Shed;
@@ -74,13 +79,20 @@ impl Policy for ShedPolicy {
 impl LivePolicy for Shed {
     type Policy = ShedPolicy;
 
-    fn new(_: &'static str, policy: &ShedPolicy) -> Self {
+    fn new(name: &'static str, policy: &ShedPolicy) -> Self {
         Self {
+            name,
             up_to: policy.up_to.unwrap_or(9).into(),
         }
     }
 
     fn reconfigure(&self, policy: &ShedPolicy) {
+        if self.name == "foreign.meanwhile" {
+            let meanwhile = MEANWHILE.lock().expect("nobody panics").take();
+            if let Some(change) = meanwhile {
+                change();
+            }
+        }
         self.up_to
             .store(policy.up_to.unwrap_or(9), Ordering::Relaxed);
     }
@@ -173,4 +185,29 @@ fn a_kind_of_another_crate_is_registered_shown_configured_and_steered() {
     assert_eq!(up_to(), 9);
     registry().enable_all("it is over");
     assert_eq!(up_to(), 7);
+}
+
+#[test]
+fn of_two_changes_at_once_the_last_one_holds() {
+    const NAME: &str = "foreign.meanwhile";
+    let five = ShedPolicy { up_to: Some(5) };
+    policy(NAME).with(five).register().unwrap();
+    let shed = registry().live::<ShedPolicy>(NAME).expect("registered");
+    *MEANWHILE.lock().unwrap() = Some(|| {
+        let changes = Changes::new().set("up_to", 2);
+        registry()
+            .reconfigure_with("shed", NAME, &changes, "the later one")
+            .unwrap();
+    });
+    let changes = Changes::new().set("up_to", 7);
+    registry()
+        .reconfigure_with("shed", NAME, &changes, "the earlier one")
+        .unwrap();
+    assert!(MEANWHILE.lock().unwrap().is_none(), "both have happened");
+    assert_eq!(
+        shed.up_to.load(Ordering::Relaxed),
+        2,
+        "although the earlier one was taken over last"
+    );
+    assert!(registry().snapshot().to_string().contains("up to 2"));
 }

@@ -538,3 +538,115 @@ async fn an_overflow_that_comes_and_goes_is_reported_once_in_ten_seconds() {
     come_and_go();
     assert_eq!(reported(), 1);
 }
+
+/// Numbers below a bound, the same ones in every run.
+fn drawn(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed;
+    move |below| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).expect("31 bits") % below
+    }
+}
+
+/// The bulkhead of each key has one place, and there are two of them and the overflow.
+#[bulkhead("keys.beyond", 1, max_keys = 2, key = *tenant)]
+async fn stay(tenant: &u8) -> Result<(), Error> {
+    let _ = tenant;
+    std::future::pending().await
+}
+
+#[rate_limit("keys.beyond", 5/s, burst = 5, max_keys = 2, key = *tenant)]
+async fn draw(tenant: &u8) -> Result<(), Error> {
+    let _ = tenant;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_beyond_the_bound_get_together_what_one_more_key_would() {
+    let tenants: Vec<u8> = (0..8).collect();
+    let mut random = drawn(7);
+    let mut inside = Vec::new();
+    let mut most = 0;
+    for _ in 0..2_000 {
+        let tenant = &tenants[random(8)];
+        let mut call = Box::pin(stay(tenant));
+        if poll_once(call.as_mut()).is_pending() {
+            inside.push((*tenant, call));
+        }
+        let twice = |of: u8| inside.iter().filter(|(tenant, _)| *tenant == of).count();
+        assert!(inside.len() <= 3, "two with a place of their own, and one");
+        assert!(tenants.iter().all(|tenant| twice(*tenant) <= 2));
+        most = most.max(inside.len());
+        while !inside.is_empty() && random(3) == 0 {
+            drop(inside.swap_remove(random(inside.len())));
+        }
+    }
+    assert_eq!(most, 3);
+
+    let limit = registry().rate_limit("keys.beyond").expect("annotated");
+    let began = tokio::time::Instant::now();
+    let mut admitted = [0_u32; 8];
+    for _ in 0..20_000 {
+        let tenant = &tenants[random(8)];
+        admitted[usize::from(*tenant)] += u32::from(draw(tenant).await.is_ok());
+        // Now and then all limits are as good as new, and others get the places.
+        let pause = if random(100) == 0 { 2_000 } else { 8 };
+        let pause = u64::try_from(random(pause)).expect("it is small");
+        tokio::time::advance(Duration::from_millis(pause)).await;
+    }
+    let of_one_key = 5 + u32::try_from(began.elapsed().as_millis()).expect("seconds") * 5 / 1000;
+    for tenant in admitted {
+        assert!(tenant <= 2 * of_one_key, "of its own, and of the overflow");
+    }
+    let overflow = limit.key_snapshots().into_iter();
+    let overflow = overflow.filter(|(key, _)| key.to_string() == "overflow");
+    let shared: Vec<_> = overflow.map(|(_, seen)| seen.admitted).collect();
+    assert_eq!(shared.len(), 1);
+    assert!(
+        shared[0] > 5 && shared[0] <= u64::from(of_one_key),
+        "{shared:?}"
+    );
+    let total: u32 = admitted.iter().sum();
+    assert!(
+        total <= 3 * of_one_key,
+        "{total}: never more than two keys and one"
+    );
+}
+
+#[circuit_breaker("keys.stuck", failure_threshold = 1, max_keys = 1, key = tenant)]
+async fn stuck(tenant: &str, up: bool) -> Result<(), Error> {
+    let _ = tenant;
+    if up { Ok(()) } else { Err(Error::Down) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_in_the_overflow_ends_for_a_key_as_soon_as_there_is_room() {
+    assert_eq!(stuck("a", false).await, Err(Error::Down));
+    // Nothing may be evicted: what one does in the overflow holds for all in it,
+    assert_eq!(stuck("b", false).await, Err(Error::Down));
+    assert!(stuck("b", true).await.expect_err("open").is_open());
+    assert!(stuck("c", true).await.expect_err("open").is_open());
+    // until there is room, although the overflow is still open.
+    let breaker = registry().circuit_breaker("keys.stuck").expect("annotated");
+    breaker
+        .with_key("a")
+        .expect("it is open")
+        .reset("a is back");
+    assert_eq!(stuck("c", true).await, Ok(()));
+    assert!(breaker.with_key("c").is_some());
+    let shown = breaker.key_snapshots();
+    let states: Vec<_> = shown
+        .iter()
+        .map(|(key, seen)| (key.to_string(), seen.state))
+        .collect();
+    let expected = [
+        ("c".to_owned(), CircuitBreakerState::Closed),
+        ("overflow".to_owned(), CircuitBreakerState::Open),
+    ];
+    assert!(
+        expected.iter().all(|one| states.contains(one)) && states.len() == 2,
+        "{states:?}"
+    );
+}

@@ -90,6 +90,8 @@ async fn a_call_dropped_because_somebody_else_panics_is_abandoned() {
     assert!(caught.is_err());
     let breaker = registry().circuit_breaker("life.foreign").unwrap();
     assert_eq!(breaker.state(), CircuitBreakerState::Closed);
+    let counts = breaker.snapshot().counts;
+    assert_eq!((counts.abandoned, counts.failure), (1, 0));
 }
 
 #[timeout("life.steps", 1h)]
@@ -155,9 +157,8 @@ async fn cut_from_another_function() -> Answer {
 }
 
 #[timeout(100ms)]
-#[circuit_breaker("life.cut.delay", failure_threshold = 1)]
-#[retry(2, backoff = fixed(30ms), jitter = none, max_elapsed = 1h)]
-#[bulkhead("life.cut.delay", 1, queue = 1)]
+#[circuit_breaker("life.cut.queue", failure_threshold = 1)]
+#[bulkhead("life.cut.queue", 1, queue = 1)]
 async fn cut_while_it_waits() -> Answer {
     std::future::pending().await
 }
@@ -180,7 +181,17 @@ async fn a_timeout_further_out_makes_a_running_body_a_failure_and_a_waiting_call
     assert!(poll_once(inside.as_mut()).is_pending());
     // The second one waits in the queue until it is cut.
     assert!(cut_while_it_waits().await.is_err());
-    assert_eq!(state("life.cut.delay"), CircuitBreakerState::Closed);
+    assert_eq!(state("life.cut.queue"), CircuitBreakerState::Closed);
+    assert_eq!(abandoned("life.cut.queue"), 1);
+}
+
+fn abandoned(breaker: &str) -> u64 {
+    let breaker = registry().circuit_breaker(breaker);
+    breaker
+        .expect("it is annotated")
+        .snapshot()
+        .counts
+        .abandoned
 }
 
 fn state(breaker: &str) -> CircuitBreakerState {

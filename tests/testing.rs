@@ -378,6 +378,35 @@ async fn a_call_under_way_ends_with_the_policies_it_began_with() {
     assert_eq!((counts.success, counts.failure), (1, 0));
 }
 
+#[bulkhead("testing.mistyped")]
+async fn mistyped(list: &Script<Answer>) -> Answer {
+    list.play().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_reset_all_nobody_has_used_anything() {
+    let test = isolated();
+    let watch = test.watch("testing.mistyped");
+    let list = Script::new().then_always(|_| Ok(1));
+    let whats = || -> Vec<_> {
+        let events = watch.events();
+        events.iter().map(|(_, event)| event.what.name()).collect()
+    };
+    for _ in 0..2 {
+        assert_eq!(mistyped(&list).await, Ok(1));
+    }
+    assert_eq!(whats(), ["undefined"], "the first call says so, once");
+    reset_all();
+    assert_eq!(mistyped(&list).await, Ok(1));
+    assert_eq!(whats(), ["undefined"; 2], "the first one after it again");
+    reset_all();
+    let settings = BulkheadPolicy::new().limit(1);
+    let name = policy("testing.mistyped");
+    name.bulkhead(settings).register().unwrap();
+    assert_eq!(mistyped(&list).await, Ok(1));
+    assert_eq!(whats(), ["undefined"; 2], "nobody saw it change");
+}
+
 // ---- Scripts
 
 #[tokio::test(start_paused = true)]

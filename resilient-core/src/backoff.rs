@@ -111,7 +111,7 @@ impl Backoff {
             Growth::Fixed => base,
             Growth::Linear => base.saturating_mul(retry.into()),
             Growth::Exponential => exponential(base, factor, retry),
-            Growth::Fibonacci => fibonacci(base, cap, retry),
+            Growth::Fibonacci => fibonacci(base, retry),
         };
         grown.min(cap)
     }
@@ -129,13 +129,12 @@ pub(crate) fn exponential(base: Nanos, factor: f64, retry: u32) -> Nanos {
     (base as f64 * factor.powi(exponent)).round() as Nanos
 }
 
-/// At most ninety steps, for by then every length of time has reached its cap.
-fn fibonacci(base: Nanos, cap: Nanos, retry: u32) -> Nanos {
+/// At most so many steps, for by then every length of time has become the largest number.
+const STEPS: u32 = 94;
+
+fn fibonacci(base: Nanos, retry: u32) -> Nanos {
     let (mut before, mut delay) = (base, base);
-    for _ in 1..retry {
-        if delay >= cap || delay == 0 {
-            break;
-        }
+    for _ in 1..retry.min(STEPS) {
         (before, delay) = (delay, before.saturating_add(delay));
     }
     delay
@@ -656,7 +655,73 @@ mod tests {
         }
     }
 
+    /// The delay of this retry without jitter, added and multiplied one retry after another.
+    fn by_hand(backoff: Backoff, factor: u32, retry: u32) -> Nanos {
+        let (base, cap) = (u128::from(backoff.base), u128::from(backoff.cap()));
+        let mut delays = vec![base, base];
+        for number in 1..=u128::from(retry) {
+            let [.., before, last] = delays[..] else {
+                unreachable!("there are two")
+            };
+            delays.push(
+                match backoff.growth {
+                    Growth::Fixed => base,
+                    Growth::Linear => base * number,
+                    Growth::Exponential | Growth::Fibonacci if number == 1 => base,
+                    Growth::Exponential => last * u128::from(factor),
+                    Growth::Fibonacci => before + last,
+                }
+                .min(1 << 90),
+            );
+        }
+        Nanos::try_from(delays[delays.len() - 1].min(cap)).expect("the cap is one")
+    }
+
     crate::tests::histories! {
+        /// The settings may change between two retries of one call; the state is the call's own.
+        #[test]
+        fn the_delays_of_a_call_are_those_of_a_list_while_its_settings_change(
+            draws in crate::tests::steps(
+                (backoffs(), 1..4_u32, 0..6_usize, 0..=1_000_000_u32, any::<u64>(), 1..5_usize), 1..20,
+            ),
+        ) {
+            let (mut delays, mut retry, mut previous) = (Delays::new(), 0, 0);
+            for (backoff, factor, kind, parts, random, times) in draws {
+                let share = Share::parts_per_million(parts);
+                let jitter = [
+                    Jitter::none(), Jitter::full(), Jitter::equal(), Jitter::decorrelated(),
+                    Jitter::proportional(share), Jitter::additive(share),
+                ][kind];
+                for _ in 0..times {
+                    retry += 1;
+                    let delay = by_hand(backoff, factor, retry);
+                    let part = u128::from(delay) * u128::from(parts) / 1_000_000;
+                    let part = Nanos::try_from(part).expect("less than the delay");
+                    let grows = !matches!(backoff.growth, Growth::Fixed);
+                    let is_exponential = matches!(backoff.growth, Growth::Exponential);
+                    let (low, high) = match kind {
+                        0 => (delay, delay),
+                        2 => (delay / 2, delay),
+                        3 if is_exponential => (backoff.base, 3 * backoff.base.max(previous)),
+                        4 => (delay - part, delay + part),
+                        5 => (delay, delay + part),
+                        _ => (0, delay),
+                    };
+                    let cap = if grows { backoff.cap() } else { Nanos::MAX };
+                    let drawn = delays.next(backoff, factor.into(), jitter, random);
+                    let told = format!("{backoff} {factor} {jitter}, retry {retry}: {drawn}");
+                    prop_assert!((low.min(cap)..=high.min(cap)).contains(&drawn), "{}", told);
+                    let (mut least, mut most) = (delays, delays);
+                    for (at, random, end) in [(&mut least, 0, low), (&mut most, u64::MAX, high)] {
+                        (at.drawn, at.previous) = (retry - 1, previous);
+                        let drawn = at.next(backoff, factor.into(), jitter, random);
+                        prop_assert_eq!(drawn, end.min(cap), "an end of: {}", &told);
+                    }
+                    previous = drawn;
+                }
+            }
+        }
+
         #[test]
         fn delays_without_jitter_never_shrink_and_stay_between_base_and_cap(
             backoff in backoffs(), factor in 1.0..10.0_f64, retry in 1..20_000_u32,

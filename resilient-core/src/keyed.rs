@@ -3,6 +3,11 @@
 //! An instance that nobody uses and that is as if it were new may be evicted: whoever asks for its key
 //! gets a new one, and nobody can tell. So no drained bucket is ever refilled, and no open breaker
 //! forgotten. Where there is no such instance, the keys that have none share one, the overflow.
+//!
+//! A key that gets an instance of its own later begins afresh there, whatever it did in the overflow. What
+//! is admitted twice by that is, for all keys together, no more than one instance admits. If keys stayed in
+//! the overflow until that is as good as new, they would keep it busy themselves, and one flood would refuse
+//! all of them long after there is room.
 
 use crate::event::{What, emit};
 use crate::key::{Key, KeyBytes, StoredKey};

@@ -125,14 +125,8 @@ impl CallWindow {
     }
 
     pub(crate) fn push_successes(&mut self, calls: u64) {
-        let Some(mut left) = u32::try_from(calls)
-            .ok()
-            .filter(|calls| *calls < self.length)
-        else {
-            self.clear();
-            self.counts.calls = self.length.into();
-            return;
-        };
+        let newest = u32::try_from(calls).unwrap_or(u32::MAX).min(self.length);
+        let mut left = newest;
         while left > 0 {
             let run = left.min(64 - self.next % 64).min(self.length - self.next);
             self.failed.unset(self.next, run, &mut self.counts.failures);
@@ -140,7 +134,7 @@ impl CallWindow {
             self.next = (self.next + run) % self.length;
             left -= run;
         }
-        self.counts.calls = (self.counts.calls + calls).min(self.length.into());
+        self.counts.calls = (self.counts.calls + u64::from(newest)).min(self.length.into());
     }
 
     fn clear(&mut self) {
@@ -435,56 +429,92 @@ mod tests {
         assert_eq!((without.calls, without.slow), (1, 0));
     }
 
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        /// A result, and a number of successes behind it, or of nanoseconds before it.
+        Result(Mark, u64),
+        /// Another length, and whether somebody asks which calls were slow.
+        Reconfigure(u64, bool),
+    }
+
+    fn step(lengths: std::ops::Range<u64>) -> impl Strategy<Value = Step> {
+        let run = prop_oneof![2 => Just(0), 1 => 0..900_u64];
+        let result = (any::<bool>(), any::<bool>(), run);
+        prop_oneof![
+            9 => result.prop_map(|(failed, slow, run)| Step::Result(Mark { failed, slow }, run)),
+            1 => (lengths, any::<bool>()).prop_map(|(length, slow)| Step::Reconfigure(length, slow)),
+        ]
+    }
+
     crate::tests::histories! {
         #[test]
         fn a_window_of_calls_holds_exactly_the_newest(
-            length in 1_u32..200,
-            other in 1_u32..200,
-            steps in crate::tests::steps((any::<bool>(), any::<bool>(), 0_u64..250, any::<bool>()), 0..60),
+            mut length in 1_u32..200,
+            steps in crate::tests::steps(step(1..200), 0..60),
         ) {
-            let mut window = Window::Calls(CallWindow::new(length, true));
+            let mut window = CallWindow::new(length, true);
+            let mut with_slow = true;
             let mut all = Vec::new();
-            for (failed, slow, run, single) in steps {
-                if single {
-                    window.push(Mark { failed, slow }, 0);
-                    all.push(Mark { failed, slow });
-                } else {
-                    window.push_successes(run, 0);
-                    all.extend((0..run).map(|_| SUCCESS));
+            for step in steps {
+                match step {
+                    Step::Result(Mark { failed, slow }, run) => {
+                        window.push(Mark { failed, slow });
+                        all.push(Mark { failed, slow: slow && with_slow });
+                        window.push_successes(run);
+                        all.extend((0..run).map(|_| SUCCESS));
+                    }
+                    Step::Reconfigure(other, asks) => {
+                        window = window.resized(u32::try_from(other).expect("it is small"), asks);
+                        // A longer window does not know again what a shorter one has forgotten.
+                        let held = all.len().min(length as usize);
+                        all.drain(..all.len() - held);
+                        (length, with_slow) = (u32::try_from(other).expect("it is small"), asks);
+                        for mark in &mut all {
+                            mark.slow &= asks;
+                        }
+                        let held = all.len().min(length as usize);
+                        all.drain(..all.len() - held);
+                    }
                 }
-                prop_assert_eq!(window.counts(), newest(&all, length as usize));
+                prop_assert_eq!(window.counts, newest(&all, length as usize));
             }
-            let Window::Calls(window) = window else { unreachable!("made above") };
-            let expected = newest(&all, length.min(other) as usize);
-            prop_assert_eq!(window.resized(other, true).counts, expected);
-            let without = Counts { slow: 0, ..expected };
-            prop_assert_eq!(window.resized(other, false).counts, without);
         }
 
         #[test]
         fn a_window_of_time_holds_exactly_its_newest_buckets(
-            length in 32_u64..5000,
-            steps in crate::tests::steps((any::<bool>(), any::<bool>(), 0_u64..900), 0..80),
+            mut length in 32_u64..5000,
+            steps in crate::tests::steps(step(32..5000), 0..80),
         ) {
             let mut now = 1 << 50;
             let mut window = TimeWindow::new(length, FINE);
             let mut all: Vec<(Nanos, Mark)> = Vec::new();
-            let shift = window.shift;
-            let buckets = length >> shift;
-            prop_assert!(1 << shift <= length / 10);
-            for (failed, slow, wait) in steps {
-                now += wait;
-                let mut wrapped = Window::Time(window);
-                wrapped.push(Mark { failed, slow }, now);
-                all.push((now, Mark { failed, slow }));
-                let held: Vec<Mark> = all
-                    .iter()
-                    .filter(|(at, _)| (at >> shift) + buckets > now >> shift)
-                    .map(|(_, mark)| *mark)
-                    .collect();
-                prop_assert_eq!(wrapped.counts(), count(&held));
-                let Window::Time(inner) = wrapped else { unreachable!("made above") };
-                window = inner;
+            for step in steps {
+                match step {
+                    Step::Result(mark, wait) => {
+                        now += wait;
+                        let mut wrapped = Window::Time(window);
+                        wrapped.push(mark, now);
+                        all.push((now, mark));
+                        let Window::Time(inner) = wrapped else { unreachable!("made above") };
+                        window = inner;
+                    }
+                    Step::Reconfigure(other, with_slow) => {
+                        let shift = window.shift;
+                        window = window.resized(other, with_slow);
+                        length = other;
+                        // Results are handed over by the bucket, as of its beginning.
+                        for (at, mark) in &mut all {
+                            *at = *at >> shift << shift;
+                            mark.slow &= with_slow;
+                        }
+                        window.advance(window.tick(now));
+                    }
+                }
+                let shift = window.shift;
+                prop_assert!(1 << shift <= length / 10);
+                all.retain(|(at, _)| (at >> shift) + (length >> shift) > now >> shift);
+                let held: Vec<Mark> = all.iter().map(|(_, mark)| *mark).collect();
+                prop_assert_eq!(window.counts, count(&held));
             }
         }
     }

@@ -382,7 +382,8 @@ pub(crate) fn promises(path: &str, text: &str, tests: &BTreeSet<String>) -> Vec<
 /// The longest that a test may really sleep, in milliseconds.
 const LONGEST_SLEEP: u64 = 100;
 
-/// No test sleeps for long in real time: neither on a thread, nor in a runtime whose time runs.
+/// No test sleeps for long in real time: neither on a thread, nor in a runtime whose time runs; nor does
+/// what it calls in its own file.
 pub(crate) fn sleeps(path: &str, text: &str) -> Vec<Violation> {
     let mut violations = Vec::new();
     // In two parts, or this file would be found.
@@ -395,24 +396,105 @@ pub(crate) fn sleeps(path: &str, text: &str) -> Vec<Violation> {
             violations.push(Violation::new(path, line(text, at), rule));
         }
     }
-    let (mut is_next, mut runs_in_real_time) = (false, false);
-    for (at, line) in (1..).zip(text.lines()) {
-        let line = line.trim_start();
-        if line.starts_with("#[tokio::test") {
-            is_next = !line.contains("start_paused = true");
-        } else if line.starts_with("fn ") || line.starts_with("async fn ") {
-            runs_in_real_time = std::mem::take(&mut is_next);
-        }
-        for argument in line.split("sleep(").skip(1) {
-            if runs_in_real_time
-                && milliseconds(argument).is_none_or(|length| length > LONGEST_SLEEP)
-            {
-                let rule = "this test sleeps in real time: pause it";
-                violations.push(Violation::new(path, at, rule));
-            }
-        }
+    let functions = functions(path, text);
+    let mut reached: Vec<&Function<'_>> = functions.iter().filter(|one| one.is_real_test).collect();
+    let mut at = 0;
+    while let Some(caller) = reached.get(at) {
+        let calls = functions.iter().filter(|called| caller.calls(called));
+        let new: Vec<_> = calls
+            .filter(|called| !reached.iter().any(|known| known.line == called.line))
+            .collect();
+        reached.extend(new);
+        at += 1;
     }
+    let mut lines: Vec<_> = reached.iter().flat_map(|one| one.long_sleeps()).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    let rule = "a test sleeps here in real time: pause it";
+    violations.extend(lines.iter().map(|line| Violation::new(path, *line, rule)));
     violations
+}
+
+/// A function among tests.
+struct Function<'a> {
+    name: &'a str,
+    line: usize,
+    body: Vec<&'a str>,
+    /// A test whose time runs.
+    is_real_test: bool,
+    /// A timeout cuts it off, however long it sleeps.
+    is_cut: bool,
+}
+
+impl Function<'_> {
+    fn calls(&self, other: &Function<'_>) -> bool {
+        let call = format!("{}(", other.name);
+        let is_word = |c: char| c.is_alphanumeric() || c == '_';
+        self.body.iter().skip(1).any(|line| {
+            line.match_indices(&call).any(|(at, _)| {
+                let before = &line[..at];
+                !before.ends_with(is_word) && !before.ends_with("fn ")
+            })
+        })
+    }
+
+    /// Lines that sleep for long, or for nobody can see how long.
+    fn long_sleeps(&self) -> impl Iterator<Item = usize> {
+        let lines = (self.line..).zip(&self.body).skip(1);
+        let lines = lines.filter(|_| !self.is_cut);
+        lines.filter_map(|(at, line)| {
+            let mut lengths = line.split("sleep(").skip(1).map(milliseconds);
+            lengths
+                .any(|length| length.is_none_or(|length| length > LONGEST_SLEEP))
+                .then_some(at)
+        })
+    }
+}
+
+/// The functions of a file that are there for tests only. Each ends where a line closes it.
+fn functions<'a>(path: &str, text: &'a str) -> Vec<Function<'a>> {
+    let lines: Vec<&str> = text.lines().collect();
+    let begin = if path.contains("tests") {
+        0
+    } else {
+        let tests = lines.iter().position(|line| *line == "#[cfg(test)]");
+        tests.unwrap_or(lines.len())
+    };
+    let mut found = Vec::new();
+    let mut is_real_test = false;
+    for (at, line) in lines.iter().enumerate().skip(begin) {
+        let code = line.trim_start();
+        if code.starts_with("#[tokio::test") {
+            is_real_test = !code.contains("start_paused = true");
+        } else if code == "#[test]" {
+            is_real_test = true;
+        }
+        let words = ["pub(crate) ", "pub(super) ", "pub ", "const ", "async "];
+        let mut rest = code;
+        for word in words {
+            rest = rest.strip_prefix(word).unwrap_or(rest);
+        }
+        let Some(name) = rest.strip_prefix("fn ") else {
+            continue;
+        };
+        let name = name.split(['(', '<']).next().unwrap_or_default();
+        let end = format!("{}}}", &line[..line.len() - code.len()]);
+        let length = lines[at..].iter().position(|line| *line == end);
+        let body = lines[at..=at + length.unwrap_or(0)].to_vec();
+        // Some make a runtime themselves, whose time may stand still; others have none.
+        let has = |part: &str| body.iter().any(|line| line.contains(part));
+        let runs = code.contains("async fn ") || has("block_on(") && !has("start_paused(true)");
+        let attributes = lines[begin..at].iter().rev();
+        let mut attributes = attributes.take_while(|line| line.trim_start().starts_with("#["));
+        found.push(Function {
+            name,
+            line: at + 1,
+            body,
+            is_real_test: std::mem::take(&mut is_real_test) && runs,
+            is_cut: attributes.any(|line| line.contains("[timeout(")),
+        });
+    }
+    found
 }
 
 /// The length that is written as `Duration::from_millis(5)`, `ms(5)`, `milli(5)` or the like.
@@ -476,9 +558,21 @@ mod tests {
         let text = "#[tokio::test]\nasync fn a() {\n    sleep(ms(101)).await;\n    sleep(ms(5)).await;\n}\n\
                     #[tokio::test(start_paused = true)]\nasync fn b() {\n    sleep(ms(5_000)).await;\n}\n";
         assert_eq!(
-            lines(&sleeps("a.rs", text)),
-            ["a.rs:3: this test sleeps in real time: pause it"]
+            lines(&sleeps("tests/a.rs", text)),
+            ["tests/a.rs:3: a test sleeps here in real time: pause it"]
         );
+        let called = "#[tokio::test]\nasync fn a() {\n    b().await;\n}\n\
+                      async fn b() {\n    c(7).await;\n}\n\
+                      async fn c(length: u64) {\n    sleep(ms(length)).await;\n}\n\
+                      async fn d() {\n    sleep(ms(1_000)).await;\n}\n\
+                      #[tokio::test(start_paused = true)]\nasync fn e() {\n    d().await;\n}\n\
+                      #[timeout(5ms)]\nasync fn f() {\n    sleep(ms(1_000)).await;\n}\n\
+                      #[tokio::test]\nasync fn g() {\n    f().await;\n}\n";
+        assert_eq!(
+            lines(&sleeps("tests/a.rs", called)),
+            ["tests/a.rs:9: a test sleeps here in real time: pause it"]
+        );
+        assert_eq!(sleeps("a.rs", called), [], "these are no tests");
         let real = ["std::thread::", "sleep(Duration::from_secs(1));"].concat();
         assert_eq!(sleeps("a.rs", &real).len(), 1);
         let short = ["std::thread::", "sleep(Duration::from_millis(20));"].concat();

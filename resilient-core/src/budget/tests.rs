@@ -165,8 +165,11 @@ enum Step {
     Look,
     Take,
     Begin,
+    /// The call was dropped, or somebody panicked, while it waited.
     Drop,
     Pass(u64),
+    /// Another share is written from now on.
+    Reconfigure(u32),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -180,6 +183,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Step::Drop),
         (0..1_500u64).prop_map(|milli| Step::Pass(milli * 1_000_000)),
         (0..12_000u64).prop_map(|milli| Step::Pass(milli * 1_000_000)),
+        (1..=1_000_000u32).prop_map(Step::Reconfigure),
     ]
 }
 
@@ -216,7 +220,7 @@ crate::tests::histories! {
         parts in 1..=1_000_000u32,
         steps in crate::tests::steps(step(), 1..250),
     ) {
-        let share = Share::parts_per_million(parts);
+        let mut share = Share::parts_per_million(parts);
         let (mut state, mut oracle) = (State::new(BEGIN), Oracle::default());
         let mut now = BEGIN;
         for step in steps {
@@ -244,6 +248,7 @@ crate::tests::histories! {
                     }
                 }
                 Step::Pass(time) => now += time,
+                Step::Reconfigure(parts) => share = Share::parts_per_million(parts),
             }
             state.look(oracle.calls.len() as u64, now);
             prop_assert_eq!(state.used(), oracle.used(now));
@@ -257,7 +262,7 @@ crate::tests::histories! {
         parts in 1..=1_000_000u32,
         steps in crate::tests::steps(step(), 1..250),
     ) {
-        let share = Share::parts_per_million(parts);
+        let mut share = Share::parts_per_million(parts);
         let (mut state, mut oracle) = (State::new(BEGIN), Oracle::default());
         let mut now = BEGIN;
         for step in steps {
@@ -274,6 +279,7 @@ crate::tests::histories! {
                 }
                 Step::Begin | Step::Drop => {}
                 Step::Pass(time) => now += time,
+                Step::Reconfigure(parts) => share = Share::parts_per_million(parts),
             }
         }
     }

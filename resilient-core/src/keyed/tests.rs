@@ -1,9 +1,15 @@
 use super::*;
 use crate::event::reported;
 use proptest::prelude::*;
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Barrier;
 use std::time::Duration;
+
+thread_local! {
+    /// What somebody else does while the next instance takes over other settings.
+    static MEANWHILE: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) };
+}
 
 /// An instance that is as good as new until somebody uses it.
 #[derive(Debug)]
@@ -30,6 +36,9 @@ impl Instance for Pail {
     }
 
     fn configure(&self, written: &u64) {
+        if let Some(meanwhile) = MEANWHILE.take() {
+            meanwhile();
+        }
         self.written.store(*written, Ordering::Relaxed);
     }
 
@@ -143,6 +152,39 @@ fn other_settings_reach_all_instances_and_those_that_come_later() {
         StoredKey::of("later"),
         "there is room for one more"
     );
+}
+
+#[test]
+fn of_two_changes_of_settings_at_once_the_last_one_holds_for_all_instances() {
+    let keys = Arc::new(keys(3));
+    let instances: Vec<_> = (0..3_u8).map(|key| keys.get(NAME, &key)).collect();
+    let later = Arc::clone(&keys);
+    MEANWHILE.set(Some(Box::new(move || later.configure(&9, 3))));
+    keys.configure(&8, 3);
+    for instance in &instances {
+        assert_eq!(instance.written.load(Ordering::Relaxed), 9);
+    }
+}
+
+#[test]
+fn instances_are_shown_in_the_order_of_their_keys() {
+    let role = Role::<Pail>::base(&7, 40);
+    let keys = role.keys().expect("a base has them");
+    let mut names: Vec<_> = (0..50).map(|number| format!("key {number:02}")).collect();
+    fastrand::Rng::with_seed(7).shuffle(&mut names);
+    for name in &names {
+        keys.get(NAME, name).call(true);
+    }
+    let shown = role.each(|pail| pail.calls.load(Ordering::Relaxed));
+    assert_eq!(shown.len(), 41, "and the overflow");
+    assert!(shown.is_sorted_by(|(one, _), (next, _)| one < next));
+    let own = shown
+        .iter()
+        .filter(|(key, _)| *key != StoredKey::overflow());
+    let own: Vec<_> = own.map(|(key, _)| key.to_string()).collect();
+    names.truncate(40);
+    names.sort();
+    assert_eq!(own, names);
 }
 
 #[test]
@@ -278,9 +320,17 @@ crate::tests::histories! {
                     let pail = keys.get(NAME, &key);
                     pail.call(used);
                     calls += 1;
+                    let is_new = !model.instances.contains_key(&key);
                     let own = model.get(key);
                     let expected = if own { StoredKey::of(&key) } else { StoredKey::overflow() };
                     prop_assert_eq!(&pail.key, &expected);
+                    // A new one begins afresh, also for a key that shared the overflow before.
+                    let counted = pail.calls.load(Ordering::Relaxed);
+                    if !own {
+                        prop_assert_eq!(counted, model.overflowed);
+                    } else if is_new {
+                        prop_assert_eq!(counted, 1);
+                    }
                     if let Some((was_used, holders)) = model.instances.get_mut(&key) {
                         *was_used = used;
                         if holds {

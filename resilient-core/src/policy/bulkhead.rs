@@ -264,12 +264,7 @@ impl Bulkhead {
         loop {
             match state.arrive(self.limits(), cost) {
                 Arrival::Place(next) => match self.swap(state, next) {
-                    Ok(()) => {
-                        if next.0 & MANY_ADMITTED != 0 {
-                            self.fold();
-                        }
-                        return Some(self.permit(cost));
-                    }
+                    Ok(()) => return Some(self.entered(next, cost)),
                     Err(other) => state = other,
                 },
                 Arrival::Through => return Some(self.permit(0)),
@@ -278,7 +273,16 @@ impl Bulkhead {
         }
     }
 
-    /// Moves admissions out of the word before their count overflows.
+    /// A permit for places that were taken when the word became `state`.
+    #[inline]
+    fn entered(&self, state: State, cost: u32) -> BulkheadPermit<'_> {
+        if state.0 & MANY_ADMITTED != 0 {
+            self.fold();
+        }
+        self.permit(cost)
+    }
+
+    /// Moves admissions out of the word before their count overflows, if they are many.
     #[cold]
     fn fold(&self) {
         let mut line = self.line.lock();
@@ -372,10 +376,7 @@ impl Bulkhead {
                     }
                     Ok(()) => {
                         drop(line);
-                        if next.0 & MANY_ADMITTED != 0 {
-                            self.fold();
-                        }
-                        return Joined::Admitted(self.permit(cost));
+                        return Joined::Admitted(self.entered(next, cost));
                     }
                 }
             }
@@ -629,16 +630,14 @@ impl Instance for Bulkhead {
             .store(Limits::of(&settings).0, Ordering::Relaxed);
         // Nobody was admitted: a call that has read the old limits must look again.
         line.admitted = line.admitted.wrapping_sub(1);
-        let before = self.hot.0.state.fetch_add(ADMITTED, Ordering::AcqRel);
+        self.hot.0.state.fetch_add(ADMITTED, Ordering::AcqRel);
         let limits = self.limits();
         let sent_away = match limits.places() {
             0 => Vec::new(),
             most => self.send_away(&mut line, most),
         };
         drop(line);
-        if before.wrapping_add(ADMITTED) & MANY_ADMITTED != 0 {
-            self.fold();
-        }
+        self.fold();
         sent_away.into_iter().for_each(Waker::wake);
         self.hand_on();
     }

@@ -387,4 +387,30 @@ mod tests {
         assert_eq!(FallbackPolicy::new().over(off), off);
         assert_eq!(off.effective("when"), None, "that is code");
     }
+
+    #[test]
+    fn a_snapshot_shows_old_answers_only_where_they_are_kept() {
+        let fallback = Fallback::new("test", &FallbackPolicy::new());
+        fallback.settle(true);
+        fallback.settle(true);
+        fallback.settle(false);
+        let snapshot = fallback.snapshot();
+        let shown = snapshot.show();
+        assert_eq!(
+            (shown.state(), shown.note()),
+            ("ready".to_owned(), String::new())
+        );
+        assert_eq!(shown.counts(), [("answered", Some(2)), ("failed", Some(1))]);
+
+        let stale = FallbackPolicy::new().stale(Duration::from_secs(60));
+        let keeping = Fallback::new("test", &stale);
+        keeping.answered_stale.store(3, Ordering::Relaxed);
+        keeping.missed.store(4, Ordering::Relaxed);
+        let snapshot = keeping.snapshot();
+        let old = [("stale", Some(3)), ("missed", Some(4))];
+        assert_eq!(snapshot.show().counts()[2..], old);
+        keeping.reconfigure(&FallbackPolicy::new());
+        let snapshot = keeping.snapshot();
+        assert_eq!(snapshot.show().counts()[2..], old, "they have happened");
+    }
 }

@@ -182,3 +182,88 @@ impl LiveSnapshot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_policy_of_another_kind_shows_is_shown_as_it_is() {
+        let shown = OtherSnapshot {
+            state: "sheds".to_owned(),
+            note: "above priority 3".to_owned(),
+            counts: vec![("shed", Some(7)), ("unknown", None)],
+        };
+        let snapshot = LiveSnapshot::Other(shown.clone());
+        let show = snapshot.show();
+        assert_eq!(show.state(), shown.state);
+        assert_eq!(show.note(), shown.note);
+        assert_eq!(show.counts(), shown.counts);
+    }
+
+    #[test]
+    fn a_policy_that_remembers_nothing_says_nothing_of_what_it_would_have_done() {
+        let timeout = Timeout::new("test", &TimeoutPolicy::new());
+        assert_eq!(timeout.consequence(&TimeoutPolicy::new()), None);
+    }
+
+    #[test]
+    fn every_policy_knows_its_name_and_shows_that_nothing_has_happened_yet() {
+        fn shown(live: &impl LivePolicy) -> String {
+            let snapshot = live.snapshot();
+            let show = snapshot.show();
+            let counts = show.counts().into_iter().map(|(name, count)| match count {
+                Some(count) => format!("{name} {count}"),
+                None => format!("{name} –"),
+            });
+            let counts = counts.collect::<Vec<_>>().join(", ");
+            format!("{} | {} | {counts}", show.state(), show.note())
+        }
+
+        let bulkhead = Bulkhead::new("a", &BulkheadPolicy::new().limit(3).queue(2));
+        let breaker = CircuitBreaker::new("b", &CircuitBreakerPolicy::new());
+        let fallback = Fallback::new("c", &FallbackPolicy::new());
+        let hedge = Hedge::new("d", &HedgePolicy::new());
+        let rate = crate::Rate::new(5, std::time::Duration::from_secs(1));
+        let limiter = RateLimiter::new("e", &RateLimitPolicy::new().rate(rate));
+        let retry = Retry::new("f", &RetryPolicy::new());
+        let timeout = Timeout::new("g", &TimeoutPolicy::new());
+        let names = [
+            bulkhead.name(),
+            breaker.name(),
+            fallback.name(),
+            hedge.name(),
+            limiter.name(),
+            retry.name(),
+            timeout.name(),
+        ];
+        assert_eq!(names.join(""), "abcdefg");
+        for (shown, expected) in [
+            (
+                shown(&bulkhead),
+                "0 of 3 | 0 of 2 waiting | admitted 0, rejected 0, waited 0, abandoned 0",
+            ),
+            (
+                shown(&breaker),
+                "closed |  | success 0, failure 0, ignored 0, abandoned 0, rejected 0, late 0, opened 0, \
+                 would_have_rejected 0",
+            ),
+            (shown(&fallback), "ready |  | answered 0, failed 0"),
+            (
+                shown(&hedge),
+                "off |  | calls –, hedged 0, extra attempts 0, won 0, suppressed 0",
+            ),
+            (
+                shown(&limiter),
+                "5 of 5 | 5/s | admitted 0, rejected 0, waited 0, abandoned 0",
+            ),
+            (
+                shown(&retry),
+                "ready |  | calls –, retried 0, extra attempts 0, recovered 0, gave up 0",
+            ),
+            (shown(&timeout), "off |  | timed out 0, no time left 0"),
+        ] {
+            assert_eq!(shown, expected);
+        }
+    }
+}

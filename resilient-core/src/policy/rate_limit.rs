@@ -540,10 +540,7 @@ fn read(policy: &RateLimitPolicy) -> (Option<Written>, Nanos) {
     // A burst that came from elsewhere than the algorithm, and does not belong to it.
     let burst = match algorithm {
         Algorithm::TokenBucket => settings.burst,
-        _ => burst_of(&RateLimitPolicy {
-            burst: None,
-            ..*policy
-        }),
+        _ => burst_of(policy),
     };
     (
         rate.map(|rate| Written {

@@ -541,11 +541,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_deadline_does_not_cross_a_spawn() {
+    async fn a_deadline_does_not_cross_a_spawn_unless_it_is_carried() {
+        let begin = Instant::now();
         let _: Answer = timeout("t", 100)
             .limit(async {
                 let spawned = tokio::spawn(async { deadline() });
                 assert_eq!(spawned.await.expect("it ran"), None);
+                let carried = tokio::spawn(crate::deadline::inherit(async { deadline() }));
+                assert_eq!(carried.await.expect("it ran"), Some(begin + ms(100)));
                 Ok(1)
             })
             .await;

@@ -127,6 +127,30 @@ fn the_count_of_admissions_outlives_its_bits() {
     }
     assert_eq!(bulkhead.look().admitted, before + 10);
     assert_eq!(bulkhead.look().inside, 0);
+    let in_the_word = bulkhead.state().admitted();
+    assert!(in_the_word < ADMITTED_COUNT, "half of them have moved out");
+    // As if two calls had seen at once that there are many.
+    bulkhead.fold();
+    assert_eq!(bulkhead.look().admitted, before + 10);
+}
+
+#[test]
+fn a_call_that_finds_a_free_place_takes_no_lock() {
+    let bulkhead = bulkhead(policy(2, 5));
+    let (done, is_done) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let line = bulkhead.line.lock();
+        scope.spawn(|| {
+            for _ in 0..100 {
+                drop((enter(&bulkhead), enter(&bulkhead)));
+            }
+            done.send(()).expect("somebody listens");
+        });
+        let went_through = is_done.recv_timeout(Duration::from_secs(10));
+        // Before the assertion: otherwise the thread would wait for it for ever.
+        drop(line);
+        assert_eq!(went_through, Ok(()));
+    });
 }
 
 const ADMITTED_COUNT: u64 = MANY_ADMITTED >> ADMITTED_AT;
@@ -603,6 +627,100 @@ fn settings_out_of_range_are_refused_by_name() {
         policy(1, 0).effective("order"),
         Some(Value::Text("fifo".to_owned()))
     );
+}
+
+#[test]
+fn what_is_written_of_a_bulkhead_and_its_calls_for_people_names_it() {
+    let bulkhead = bulkhead(policy(1, 1));
+    let mut admission = admit(&bulkhead);
+    let waits = |admission: &BulkheadAdmission<'_>, waits: bool| {
+        let expected = format!("BulkheadAdmission {{ bulkhead: \"test\", waiting: {waits} }}");
+        assert_eq!(format!("{admission:?}"), expected);
+    };
+    waits(&admission, false);
+    let place = enter_weighing(&bulkhead, 1);
+    assert_eq!(
+        format!("{place:?}"),
+        r#"BulkheadPermit { bulkhead: "test", places: 1 }"#
+    );
+    assert!(poll(&mut admission).is_pending());
+    waits(&admission, true);
+}
+
+#[test]
+fn a_call_that_cannot_wait_and_meets_a_limit_that_is_just_taken_away_is_told_that_it_was_full() {
+    // Between the look at the word and the refusal the limit may go.
+    let bulkhead = bulkhead(BulkheadPolicy::new());
+    assert_eq!(bulkhead.turn_away(3), Rejected::bulkhead_full("test"));
+}
+
+// ---- One bulkhead for each key
+
+#[test]
+fn what_the_bulkheads_of_all_keys_count_is_counted_together() {
+    let bulkhead = bulkhead(policy(1, 1));
+    let use_up = |bulkhead: &Bulkhead, admitted: u32, abandoned: u32, rejected: u32| {
+        for _ in 0..admitted {
+            drop(enter(bulkhead));
+        }
+        let _place = enter(bulkhead);
+        for _ in 0..abandoned {
+            drop(wait(bulkhead));
+        }
+        let _waits = wait(bulkhead);
+        for _ in 0..rejected {
+            assert!(is_full(bulkhead));
+        }
+    };
+    // Each of them: one more that is admitted, and one more that waits and is abandoned.
+    use_up(&bulkhead, 1, 2, 3);
+    use_up(&bulkhead.keyed("a"), 10, 20, 30);
+    use_up(&bulkhead.keyed("b"), 100, 200, 300);
+    let LiveSnapshot::Bulkhead(seen) = bulkhead.snapshot() else {
+        panic!("it is a bulkhead");
+    };
+    assert_eq!(seen.admitted, 111 + 3);
+    assert_eq!(seen.abandoned, 222 + 3);
+    assert_eq!(seen.waited, 222 + 3);
+    assert_eq!(seen.rejected, 333);
+    assert_eq!(seen.keys.expect("there are keys").instances, 2);
+    let of_keys: Vec<_> = bulkhead
+        .key_snapshots()
+        .into_iter()
+        .map(|(key, seen)| (key.to_string(), seen.rejected))
+        .collect();
+    assert_eq!(of_keys, [("a".to_owned(), 30), ("b".to_owned(), 300)]);
+}
+
+#[test]
+fn a_key_keeps_its_bulkhead_for_as_long_as_a_call_is_inside_and_is_refusing_when_it_is_full() {
+    let bulkhead = bulkhead(policy(2, 1).max_keys(1));
+    let refusing = |bulkhead: &Bulkhead| {
+        let keys = bulkhead.look_with_keys().keys.expect("there are keys");
+        (keys.instances, keys.refusing)
+    };
+    let a = bulkhead.keyed("a");
+    let first = enter(&a);
+    assert_eq!(refusing(&bulkhead), (1, 0), "one place is left");
+    let second = enter(&a);
+    assert_eq!(refusing(&bulkhead), (1, 1));
+    bulkhead.keyed("b");
+    assert!(bulkhead.with_key("b").is_none(), "it shares the overflow");
+    drop((first, second));
+    assert!(a.is_fresh(0));
+    let waits = {
+        let _both = enter_weighing(&a, 2);
+        let waits = wait(&a);
+        assert!(!a.is_fresh(0));
+        waits
+    };
+    assert!(!a.is_fresh(0), "a call has its place, and has not seen it");
+    drop(waits);
+    assert!(a.is_fresh(0));
+    drop(a);
+    bulkhead.keyed("b");
+    assert!(bulkhead.with_key("b").is_some());
+    assert!(bulkhead.with_key("a").is_none());
 }
 
 // ---- Against an oracle that is too simple to be wrong

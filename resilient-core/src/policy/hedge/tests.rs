@@ -354,3 +354,41 @@ async fn the_first_failure_is_kept_whichever_extra_attempt_was_the_newest() {
     assert_eq!(ended, Err(Failure::Error("first")));
     assert_eq!(begin.elapsed(), ms(60), "the third one began at 30ms");
 }
+
+#[test]
+fn a_snapshot_shows_each_count_under_its_name() {
+    let hedge = Hedge::new("test", &fixed(5));
+    for (counter, value) in [
+        (&hedge.counters.hedged, 1),
+        (&hedge.counters.extra_attempts, 2),
+        (&hedge.counters.won, 3),
+        (&hedge.counters.suppressed, 4),
+    ] {
+        counter.store(value, Ordering::Relaxed);
+    }
+    let snapshot = LivePolicy::snapshot(&hedge);
+    let shown = snapshot.show();
+    assert_eq!(shown.state(), "after 5ms");
+    assert_eq!(
+        shown.counts(),
+        [
+            ("calls", None),
+            ("hedged", Some(1)),
+            ("extra attempts", Some(2)),
+            ("won", Some(3)),
+            ("suppressed", Some(4))
+        ]
+    );
+}
+
+#[test]
+fn a_wait_as_long_as_every_attempt_or_longer_is_too_long() {
+    let hedge = Hedge::new("test", &fixed(5));
+    assert_eq!(hedge.waits_too_long(ms(4)), Some(ms(5)));
+    assert_eq!(hedge.waits_too_long(ms(5)), Some(ms(5)));
+    assert_eq!(hedge.waits_too_long(ms(6)), None);
+    hedge.reconfigure(&fixed(5).enabled(false));
+    assert_eq!(hedge.waits_too_long(ms(4)), None, "it is switched off");
+    hedge.reconfigure(&p95());
+    assert_eq!(hedge.waits_too_long(ms(1)), None, "nobody knows");
+}

@@ -713,6 +713,34 @@ async fn calls_that_wait_keep_their_turns_when_the_rate_changes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn turns_that_another_rate_moves_far_ahead_are_not_those_of_another_clock() {
+    let limiter = limiter(policy(10, SECOND, 1).max_wait(Duration::from_secs(1)));
+    assert!(limiter.admit().await.is_ok());
+    let _waiting: Vec<_> = (0..10).map(|_| wait(&limiter)).collect();
+    limiter.reconfigure(&policy(1, SECOND, 1).max_wait(Duration::from_secs(1)));
+    for _ in 0..3 {
+        assert_eq!(check(&limiter), Err(11 * SECOND), "behind all who wait");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_that_does_not_belong_to_the_algorithm_is_none() {
+    for algorithm in [
+        Algorithm::LeakyBucket,
+        Algorithm::FixedWindow,
+        Algorithm::SlidingWindow,
+    ] {
+        let alone = limiter(by(algorithm, 3, SECOND));
+        // As a file may say one, and code the other.
+        let beside = limiter(by(algorithm, 3, SECOND).burst(7));
+        assert_eq!(beside.look(), alone.look(), "{algorithm}");
+        for _ in 0..8 {
+            assert_eq!(check(&beside), check(&alone), "{algorithm}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_rate_every_call_is_let_through() {
     for policy in [
         RateLimitPolicy::new(),
@@ -769,6 +797,67 @@ async fn a_snapshot_says_how_much_is_left_in_words() {
     assert_eq!(snapshot.show().state(), "0 of 3");
     assert_eq!(snapshot.show().note(), "10/s, 1 waiting");
     assert_eq!(snapshot.show().counts()[0], ("admitted", Some(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_written_of_a_limit_and_its_calls_for_people_names_it() {
+    let limiter = limiter(policy(10, SECOND, 1).max_wait(Duration::from_secs(1)));
+    assert!(format!("{limiter:?}").starts_with(r#"RateLimiter { name: "test", now: "#));
+    assert!(limiter.admit().await.is_ok());
+    for (admission, waiting) in [(limiter.admit(), false), (wait(&limiter), true)] {
+        let expected = format!("RateLimitAdmission {{ limiter: \"test\", waiting: {waiting} }}");
+        assert_eq!(format!("{admission:?}"), expected);
+    }
+}
+
+// ---- One limit for each key
+
+#[tokio::test(start_paused = true)]
+async fn what_the_limits_of_all_keys_count_is_counted_together() {
+    for algorithm in [Algorithm::LeakyBucket, Algorithm::SlidingWindow] {
+        let patient = by(algorithm, 1, SECOND).max_wait(Duration::from_secs(1));
+        let limiter = limiter(patient.max_keys(2));
+        let use_up = |limiter: &RateLimiter, abandoned: u32, rejected: u32| {
+            assert!(poll(&mut limiter.admit()).is_ready());
+            for _ in 0..abandoned {
+                drop(wait(limiter));
+            }
+            // One more that waits, and is abandoned.
+            let _waits = wait(limiter);
+            for _ in 0..rejected {
+                assert_eq!(check(limiter), Err(2 * SECOND));
+            }
+        };
+        use_up(&limiter, 2, 3);
+        use_up(&limiter.keyed("a"), 20, 30);
+        use_up(&limiter.keyed("b"), 200, 300);
+        let seen = || {
+            let LiveSnapshot::RateLimiter(seen) = limiter.snapshot() else {
+                panic!("it is a rate limit");
+            };
+            seen
+        };
+        assert_eq!((seen().admitted, seen().rejected), (3, 333), "{algorithm}");
+        assert_eq!((seen().waited, seen().abandoned), (225, 225), "{algorithm}");
+        let refusing = || {
+            let keys = seen().keys.expect("there are keys");
+            (keys.instances, keys.refusing)
+        };
+        assert_eq!(refusing(), (2, 2), "{algorithm}");
+        let of_keys: Vec<_> = limiter
+            .key_snapshots()
+            .into_iter()
+            .map(|(key, seen)| (key.to_string(), seen.rejected))
+            .collect();
+        assert_eq!(of_keys, [("a".to_owned(), 30), ("b".to_owned(), 300)]);
+        limiter.keyed("c");
+        assert!(limiter.with_key("c").is_none(), "nothing may be evicted");
+        advance(Duration::from_secs(1)).await;
+        assert_eq!(refusing(), (2, 0), "{algorithm}");
+        limiter.keyed("c");
+        assert!(limiter.with_key("c").is_some(), "both were as good as new");
+        assert_eq!((seen().admitted, seen().rejected), (3, 333), "{algorithm}");
+    }
 }
 
 // ---- Clocks and threads

@@ -826,3 +826,13 @@ async fn a_rate_limit_is_asked_again_at_the_very_moment_it_named() {
     assert_eq!(time::now() - begin, 2500 * MILLI);
     assert_eq!(snapshot(&retry).extra_attempts, 1);
 }
+
+#[test]
+fn the_longest_call_has_a_delay_between_two_attempts_and_keeps_to_max_elapsed() {
+    let policy = fixed(3, milli(5)).jitter(Jitter::none());
+    let longest = |policy: RetryPolicy| retry(policy).longest(milli(10));
+    assert_eq!(longest(policy), milli(3 * 10 + 2 * 5));
+    assert_eq!(longest(policy.max_elapsed(milli(20))), milli(20 + 10));
+    assert_eq!(longest(policy.max_elapsed(milli(100))), milli(40));
+    assert_eq!(longest(policy.enabled(false)), milli(10));
+}

@@ -123,3 +123,45 @@ impl LivePolicy for AttemptTimeout {
         self.0.snapshot()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn its_settings_are_those_of_a_timeout_under_a_kind_of_its_own() {
+        let written = |policy: AttemptTimeoutPolicy| {
+            policy
+                .written("duration")
+                .map(|duration| duration.to_string())
+        };
+        let total = TimeoutPolicy::new().duration(Duration::from_secs(5));
+        let policy = AttemptTimeoutPolicy::from(total);
+        assert_eq!(written(policy).as_deref(), Some("5s"));
+        let shorter = policy.with("duration", &"2s".into()).expect("it is one");
+        assert_eq!(written(shorter).as_deref(), Some("2s"));
+        assert_eq!(
+            shorter.effective("duration"),
+            Some(Value::Duration(Duration::from_secs(2)))
+        );
+        assert!(policy.with("duration", &"soon".into()).is_err());
+        assert_eq!(written(shorter.over(policy)).as_deref(), Some("2s"));
+        assert_eq!(written(shorter.without("duration")), None);
+        assert_eq!(
+            AttemptTimeoutPolicy::description("duration"),
+            TimeoutPolicy::description("duration")
+        );
+        let never = TimeoutPolicy::new().duration(Duration::ZERO);
+        let invalid = AttemptTimeoutPolicy::from(never).invalid();
+        assert_eq!(invalid.map(|invalid| invalid.key()), Some("duration"));
+
+        let live = AttemptTimeout::new("test", &policy);
+        assert_eq!(live.name(), "test");
+        assert_eq!(live.timeout().duration(), Some(Duration::from_secs(5)));
+        live.reconfigure(&shorter);
+        assert_eq!(live.timeout().duration(), Some(Duration::from_secs(2)));
+        live.reconfigure(&AttemptTimeoutPolicy::switched_off());
+        assert_eq!(live.snapshot().show().state(), "off");
+    }
+}

@@ -670,3 +670,182 @@ fn a_tick_is_found_again_behind_and_a_little_ahead() {
         assert_eq!(tick_of(shard(1, tick - (1 << 33)), tick), tick - (1 << 33));
     }
 }
+
+#[test]
+fn a_shard_that_counts_is_none_that_is_parked_and_none_of_another_generation_or_tick() {
+    let mut all = std::collections::HashSet::from([PARKED]);
+    for generation in 0..512 {
+        for tick in [0, 1, 77, TICK] {
+            let word = shard(generation, tick);
+            assert_eq!(word & COUNT, 0, "nothing is counted yet");
+            assert!(all.insert(word), "{generation} {tick}");
+        }
+    }
+}
+
+/// Whether `calls` of another thread, which has a slot already, get by while the lock is taken. The
+/// time of that thread is paused, and has passed by an hour since its first calls.
+#[track_caller]
+fn takes_no_lock(breaker: &CircuitBreaker, calls: impl Fn(&CircuitBreaker) + Sync) {
+    let (done, is_done) = std::sync::mpsc::channel();
+    let (begin, may_begin) = std::sync::mpsc::channel::<()>();
+    let went_through = std::thread::scope(|scope| {
+        let calls = &calls;
+        scope.spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .start_paused(true)
+                .build()
+                .expect("a runtime");
+            let _paused = runtime.enter();
+            calls(breaker);
+            runtime.block_on(tokio::time::advance(3600 * SECOND));
+            calls(breaker);
+            done.send(()).expect("somebody listens");
+            may_begin.recv().expect("somebody sends");
+            calls(breaker);
+            done.send(()).expect("somebody listens");
+        });
+        is_done.recv().expect("the first ones may take the lock");
+        let lock = breaker.locked.lock();
+        begin.send(()).expect("somebody listens");
+        let went_through = is_done.recv_timeout(10 * SECOND);
+        // Otherwise the thread would wait for it for ever.
+        drop(lock);
+        went_through
+    });
+    assert_eq!(went_through, Ok(()), "{breaker:?}");
+}
+
+#[test]
+fn a_call_that_succeeds_while_it_is_closed_takes_no_lock() {
+    let hour = 10 * 3600 * SECOND;
+    for policy in [
+        policy(),
+        policy().failure_threshold(5).window(50),
+        policy().failure_rate(Share::percent(50)),
+        policy().failure_rate(Share::percent(50)).window_time(hour),
+        policy().slow_call(hour),
+        policy().slow_call(hour).window_time(hour),
+    ] {
+        let breaker = breaker(policy);
+        for _ in 0..3 {
+            takes_no_lock(&breaker, |breaker| {
+                for _ in 0..10 {
+                    call(breaker, Verdict::Success).expect("closed");
+                    assert_eq!(breaker.state(), CircuitBreakerState::Closed);
+                }
+            });
+            // In the next generations it is the same.
+            breaker.reset("a new generation");
+        }
+        assert_eq!(breaker.snapshot().counts.success, 90);
+    }
+}
+
+#[test]
+fn a_call_that_is_refused_or_let_through_whatever_it_comes_to_takes_no_lock() {
+    type Ready = fn(&CircuitBreaker);
+    let refusing: [(Ready, &str); 3] = [
+        (
+            |breaker| call(breaker, Verdict::Failure).expect("closed"),
+            "circuit_open",
+        ),
+        (|breaker| breaker.force_open("a drill"), "forced_open"),
+        (|breaker| breaker.force_open(for_an_hour()), "forced_open"),
+    ];
+    for (ready, name) in refusing {
+        let breaker = breaker(policy().failure_threshold(1).open_for(100 * 3600 * SECOND));
+        ready(&breaker);
+        takes_no_lock(&breaker, |breaker| {
+            let refused = call(breaker, Verdict::Success).expect_err("it refuses");
+            assert_eq!(refused.name(), name);
+        });
+    }
+    let disabled = breaker(policy());
+    disabled.disable("a drill");
+    takes_no_lock(&disabled, |breaker| {
+        call(breaker, Verdict::Success).expect("it is disabled");
+    });
+    disabled.disable(for_an_hour());
+    // Who leaves may have to look whether the override has ended; who comes need not.
+    takes_no_lock(&disabled, |breaker| {
+        std::mem::forget(breaker.admit(&Frame::new()).expect("it is disabled"));
+    });
+}
+
+fn for_an_hour() -> Override {
+    Override::because("a drill").lasting(100 * 3600 * SECOND)
+}
+
+#[test]
+fn a_look_at_a_state_that_time_does_not_change_takes_no_lock() {
+    let off = breaker(policy().enabled(false));
+    takes_no_lock(&off, |breaker| {
+        assert_eq!(breaker.state(), CircuitBreakerState::Disabled);
+    });
+    let half_open = breaker(policy().failure_threshold(1).open_for(Duration::ZERO));
+    call(&half_open, Verdict::Failure).expect("closed");
+    call(&half_open, Verdict::Ignored).expect("a probe");
+    takes_no_lock(&half_open, |breaker| {
+        assert_eq!(breaker.state(), CircuitBreakerState::HalfOpen);
+    });
+    let failed = breaker(policy());
+    call(&failed, Verdict::Failure).expect("closed");
+    takes_no_lock(&failed, |breaker| {
+        assert_eq!(breaker.state(), CircuitBreakerState::Closed);
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_breakers_of_all_keys_do_and_count_is_seen_together() {
+    for policy in [
+        policy().failure_threshold(2),
+        policy().failure_threshold(2).window(50),
+    ] {
+        let breaker = breaker(policy);
+        let refusing = || breaker.snapshot().keys.expect("there are keys").refusing;
+        for _ in 0..7 {
+            call(&breaker.keyed("up"), Verdict::Success).expect("closed");
+        }
+        let counts = breaker.snapshot().counts;
+        assert_eq!((counts.success, counts.failure, counts.rejected), (7, 0, 0));
+        assert_eq!(refusing(), 0);
+        for _ in 0..2 {
+            call(&breaker.keyed("down"), Verdict::Failure).expect("closed");
+        }
+        for _ in 0..3 {
+            call(&breaker.keyed("down"), Verdict::Failure).expect_err("open");
+        }
+        call(&breaker, Verdict::Success).expect("closed, without a key");
+        let counts = breaker.snapshot().counts;
+        assert_eq!((counts.success, counts.failure, counts.rejected), (8, 2, 3));
+        assert_eq!(refusing(), 1);
+        breaker
+            .with_key("up")
+            .expect("it was called")
+            .force_open("x");
+        assert_eq!(refusing(), 2);
+        tokio::time::advance(29 * SECOND).await;
+        assert_eq!(refusing(), 2);
+        tokio::time::advance(SECOND).await;
+        assert_eq!(refusing(), 1, "a probe would be let through by now");
+    }
+}
+
+#[test]
+fn counts_are_added_each_to_its_own() {
+    let of = |unit: u64| CircuitBreakerCounts {
+        success: unit,
+        failure: 2 * unit,
+        ignored: 3 * unit,
+        abandoned: 4 * unit,
+        rejected: 5 * unit,
+        late: 6 * unit,
+        opened: 7 * unit,
+        would_have_rejected: 8 * unit,
+    };
+    let mut sum = of(1);
+    sum += of(10);
+    assert_eq!(sum, of(11));
+}

@@ -599,9 +599,11 @@ fn late_results_are_counted_and_change_nothing() {
     machine.leave(late[0], Outcome::Success);
     machine.is(Open);
     machine.wait(30 * SECOND);
+    let probe = machine.enter().expect("a probe");
     machine.leave(late[1], Outcome::Success);
     machine.is(HalfOpen);
-    machine.run("S");
+    assert!(machine.enter().is_err(), "the only place is still taken");
+    machine.leave(probe, Outcome::Success);
     machine.leave(late[2], Outcome::Failure);
     machine.leave(late[3], Outcome::Failure);
     machine.is(Closed);

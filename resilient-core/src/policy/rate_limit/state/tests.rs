@@ -60,6 +60,16 @@ enum Step {
     Call(Nanos, u32),
     /// One of those that wait is dropped.
     Drop(usize),
+    /// Another count in another length of time.
+    Reconfigure(u32, Nanos),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    /// A call comes so many hundredths of a step later.
+    Call(u64),
+    /// Another step, in tenths of a millisecond, and another burst.
+    Settings(u64, u32),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -67,6 +77,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         5 => (0..40_u64, 0..5_u32).prop_map(|(gap, cost)| Step::Call(gap, cost)),
         1 => (500..2_000_u64, 1..2_u32).prop_map(|(gap, cost)| Step::Call(gap, cost)),
         2 => any::<usize>().prop_map(Step::Drop),
+        1 => (5..12_u32, 1..300_u64).prop_map(|(count, per)| Step::Reconfigure(count, per)),
     ];
     crate::tests::steps(step, 1..150)
 }
@@ -74,14 +85,16 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 crate::tests::histories! {
     #[test]
     fn a_sliding_window_admits_when_every_window_has_room(
-        count in 5..12_u32,
-        per in 1..300_u64,
+        mut count in 5..12_u32,
+        mut per in 1..300_u64,
         longest in 0..600_u64,
         steps in steps(),
     ) {
         let mut window = Window::of(Algorithm::SlidingWindow, rate(count, per), BEGIN);
         let mut calls: Vec<Admitted> = Vec::new();
         let mut now = BEGIN;
+        // From where on the rate has been the same.
+        let mut same_since = 0;
         for step in steps {
             match step {
                 Step::Call(gap, cost) => {
@@ -103,9 +116,18 @@ crate::tests::histories! {
                         window.give_back(u32::try_from(call.cost).unwrap(), call.at, now);
                     }
                 }
+                Step::Reconfigure(other, length) => {
+                    // What is as old as the window is forgotten, also by a longer one.
+                    window.turn(1, now);
+                    calls.retain(|call| call.at + per > now);
+                    let like = Window::of(Algorithm::SlidingWindow, rate(other, length), now);
+                    window = window.turned_into(like, None);
+                    (count, per) = (other, length);
+                    same_since = calls.iter().map(|call| call.at + 1).max().unwrap_or(0);
+                }
             }
         }
-        for call in &calls {
+        for call in calls.iter().filter(|call| call.at >= same_since) {
             prop_assert!(within(&calls, call.at, per) <= count.into(), "in any window");
         }
     }
@@ -144,12 +166,60 @@ crate::tests::histories! {
                         dropped = true;
                     }
                 }
+                // Where the windows begin is told by the tests of the live limit.
+                Step::Reconfigure(..) => {}
             }
             let mut used = std::collections::HashMap::new();
             for call in &calls {
                 *used.entry((call.at - BEGIN) / per).or_insert(0) += call.cost;
             }
             prop_assert!(used.values().all(|used| *used <= count.into()));
+        }
+    }
+
+    /// Tokens are counted as one would by hand, with fractions: a change keeps the bucket as full as it
+    /// was, and each call that waits waits for one token, as before.
+    #[test]
+    fn a_bucket_whose_settings_change_is_as_full_as_a_count_of_tokens_says(
+        first in (1..50_u64, 1..20_u32),
+        longest in 0..5_u64,
+        steps in prop::collection::vec(
+            prop_oneof![
+                9 => (0..400_u64).prop_map(Change::Call),
+                1 => (1..50_u64, 1..20_u32).prop_map(|(step, burst)| Change::Settings(step, burst)),
+            ],
+            1..150,
+        ),
+    ) {
+        // A step of a tenth of a millisecond or more: what is rounded up is far less than a token.
+        let pace_of = |(step, burst): (u64, u32)| Pace::of(rate(1, step * 100_000), burst, false);
+        let length = |pace: Pace| f64::from(u32::try_from(pace.step).expect("it is short"));
+        let (mut pace, mut burst) = (pace_of(first), f64::from(first.1));
+        let (mut state, mut now, mut tokens) = (FULL, BEGIN, burst);
+        for change in steps {
+            match change {
+                Change::Call(gap) => {
+                    let gap = pace.step * gap / 100;
+                    now += gap;
+                    let passed = f64::from(u32::try_from(gap).expect("it is short"));
+                    tokens = burst.min(tokens + passed / length(pace));
+                    let (next, wait) = state.take_worth(pace.step, pace, now);
+                    let expected = (1.0 - tokens).max(0.0);
+                    let waits = f64::from(u32::try_from(wait).expect("it is short")) / length(pace);
+                    prop_assert!((waits - expected).abs() < 0.002, "{waits}, expected {expected}");
+                    if wait <= longest * pace.step {
+                        (state, tokens) = (next, tokens - 1.0);
+                    }
+                }
+                Change::Settings(step, other) => {
+                    let to = pace_of((step, other));
+                    state = state.converted(pace, to, now);
+                    if tokens > 0.0 {
+                        tokens *= f64::from(other) / burst;
+                    }
+                    (pace, burst) = (to, f64::from(other));
+                }
+            }
         }
     }
 
