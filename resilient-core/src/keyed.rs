@@ -5,13 +5,12 @@
 //! forgotten. Where there is no such instance, the keys that have none share one, the overflow.
 
 use crate::event::{What, emit};
-use crate::key::{Key, KeyBytes, StoredKey};
+use crate::key::{Key, KeyBytes, Secrets, StoredKey};
 use crate::setting::Kind;
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, Padded};
 use crate::time::{Nanos, now};
 use hashbrown::HashTable;
 use std::fmt;
-use std::hash::RandomState;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
@@ -137,8 +136,8 @@ struct Configured<W> {
 const SHARDS: usize = 16;
 
 struct Map<L: Instance> {
-    /// With secrets of its own: keys come from strangers.
-    hasher: RandomState,
+    /// Of its own: keys come from strangers.
+    secrets: Secrets,
     shards: [Padded<Mutex<HashTable<Entry<L>>>>; SHARDS],
     /// Those in the shards, and those about to be put there.
     instances: AtomicUsize,
@@ -193,7 +192,7 @@ impl<L: Instance> Keys<L> {
         // The user's code runs here, and no lock is held.
         let key = KeyBytes::of(key);
         let map = self.map.get_or_init(Box::default);
-        let hash = key.hash(&map.hasher);
+        let hash = key.hash(&map.secrets);
         if let Some(instance) = map.find(hash, &key) {
             return instance;
         }
@@ -204,7 +203,7 @@ impl<L: Instance> Keys<L> {
     pub(crate) fn find(&self, key: &(impl Key + ?Sized)) -> Option<Arc<L>> {
         let key = KeyBytes::of(key);
         let map = self.map.get()?;
-        map.find(key.hash(&map.hasher), &key)
+        map.find(key.hash(&map.secrets), &key)
     }
 
     #[cold]
@@ -331,7 +330,7 @@ impl<L: Instance> fmt::Debug for Keys<L> {
 impl<L: Instance> Default for Map<L> {
     fn default() -> Self {
         Self {
-            hasher: RandomState::new(),
+            secrets: Secrets::default(),
             shards: Default::default(),
             instances: AtomicUsize::new(0),
             overflow: OnceLock::new(),
