@@ -269,6 +269,21 @@ mod tests {
     }
 
     #[test]
+    fn the_processors_clock_begins_far_from_zero_and_goes_as_fast_as_that_of_the_system() {
+        let clock = ProcessorClock::start();
+        let outside = Instant::now();
+        let begin = clock.now();
+        let inside = Instant::now();
+        std::thread::sleep(Duration::from_millis(50));
+        let least = inside.elapsed();
+        let passed = Duration::from_nanos(clock.now() - begin);
+        let most = outside.elapsed();
+        assert!(begin >= FIRST - 1_000, "{begin}");
+        assert!(passed >= least.mul_f64(0.98), "{passed:?} of {least:?}");
+        assert!(passed <= most.mul_f64(1.02), "{passed:?} of {most:?}");
+    }
+
+    #[test]
     fn a_thread_sleeps_until_the_instant_and_not_for_one_that_has_passed() {
         let begin = now();
         block_until(begin + 5_000_000);
