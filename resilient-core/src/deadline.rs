@@ -7,6 +7,7 @@
 use crate::time::{NEVER, Nanos, from_instant, instant, now, until};
 use pin_project_lite::pin_project;
 use std::cell::Cell;
+use std::mem::forget;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -18,25 +19,49 @@ pub(crate) struct Deadline {
     at: Nanos,
     /// The shortest timeout around us whose clock nobody has needed yet.
     within: Nanos,
-    /// When somebody first asked while `within` had not begun: the clock began to run then.
-    asked: Nanos,
 }
 
+#[cfg(test)]
 const UNLIMITED: Deadline = Deadline {
     at: NEVER,
     within: NEVER,
-    asked: NEVER,
 };
 
+/// What holds on a thread. In cells of their own, since a scope in which nobody asks leaves the last one
+/// as it is.
+struct Current {
+    at: Cell<Nanos>,
+    within: Cell<Nanos>,
+    /// When somebody last asked while `within` had not begun: the clock began to run then.
+    asked: Cell<Nanos>,
+}
+
 thread_local! {
-    static CURRENT: Cell<Deadline> = const { Cell::new(UNLIMITED) };
+    static CURRENT: Current = const {
+        Current {
+            at: Cell::new(NEVER),
+            within: Cell::new(NEVER),
+            asked: Cell::new(NEVER),
+        }
+    };
 }
 
 impl Deadline {
     /// The deadline that holds outside of a timeout which is about to be polled.
     #[inline]
     pub(crate) fn current() -> Self {
-        CURRENT.get()
+        CURRENT.with(|current| Self {
+            at: current.at.get(),
+            within: current.within.get(),
+        })
+    }
+
+    #[inline]
+    fn hold(self) {
+        CURRENT.with(|current| {
+            current.at.set(self.at);
+            current.within.set(self.within);
+        });
     }
 
     /// True if this is an instant, or has one beside a length.
@@ -45,9 +70,7 @@ impl Deadline {
         self.at != NEVER
     }
 
-    /// True if an instant has already been passed. Apart, since it reads the clock.
-    #[cold]
-    #[inline(never)]
+    /// True if an instant has already been passed.
     pub(crate) fn has_passed(self) -> bool {
         self.is_instant() && now() >= self.at
     }
@@ -67,24 +90,28 @@ impl Deadline {
     /// Holds for what runs on this thread until the scope ends.
     #[inline]
     pub(crate) fn enter(outer: Self, at: Nanos, within: Nanos) -> Scope {
-        CURRENT.set(Self {
+        let narrower = Self {
             at: outer.at.min(at),
             within: outer.within.min(within),
-            asked: NEVER,
-        });
-        Scope { outer }
+        };
+        narrower.hold();
+        Scope {
+            outer,
+            within: narrower.within,
+            asked_before: CURRENT.with(|current| current.asked.get()),
+        }
     }
 }
 
 /// The instant at which the running call will be cut off, fixed now if it was not before.
 pub(crate) fn current_deadline() -> Option<Nanos> {
-    let mut current = CURRENT.get();
+    let mut current = Deadline::current();
     if current.within != NEVER {
         let now = now();
         current.at = current.at.min(now.saturating_add(current.within));
         current.within = NEVER;
-        current.asked = now;
-        CURRENT.set(current);
+        current.hold();
+        CURRENT.with(|current| current.asked.set(now));
     }
     (current.at != NEVER).then_some(current.at)
 }
@@ -93,32 +120,55 @@ pub(crate) fn current_deadline() -> Option<Nanos> {
 #[derive(Debug)]
 pub(crate) struct Scope {
     outer: Deadline,
+    /// As it was when the scope began: if it is another one at the end, somebody has asked.
+    within: Nanos,
+    asked_before: Nanos,
 }
 
 impl Scope {
     /// Ends the scope: when the clock of a timeout began to run in it, or [`NEVER`] if nobody
     /// asked.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn leave(self) -> Nanos {
-        let asked = CURRENT.get().asked;
-        drop(self);
+        let asked = self.end();
+        forget(self);
         asked
+    }
+
+    #[inline(always)]
+    fn end(&self) -> Nanos {
+        if CURRENT.with(|current| current.within.get()) == self.within {
+            self.outer.hold();
+            return NEVER;
+        }
+        let Deadline { at, within } = self.outer;
+        end_asked(at, within, self.asked_before)
     }
 }
 
 impl Drop for Scope {
     #[inline]
     fn drop(&mut self) {
-        let asked = CURRENT.get().asked;
-        let mut outer = self.outer;
-        if asked != NEVER && outer.within != NEVER {
-            // Whoever asked fixed the outer timeout's beginning as well.
-            outer.at = outer.at.min(asked.saturating_add(outer.within));
-            outer.within = NEVER;
-            outer.asked = asked;
-        }
-        CURRENT.set(outer);
+        self.end();
     }
+}
+
+/// Ends a scope in which somebody asked. It takes numbers, so that a scope need not stand in memory.
+#[cold]
+#[inline(never)]
+fn end_asked(at: Nanos, within: Nanos, asked_before: Nanos) -> Nanos {
+    let asked = CURRENT.with(|current| current.asked.get());
+    let mut outer = Deadline { at, within };
+    if outer.within == NEVER {
+        // Whoever asked did not ask the outer timeout, which had begun before.
+        CURRENT.with(|current| current.asked.set(asked_before));
+    } else {
+        // Whoever asked fixed the outer timeout's beginning as well.
+        outer.at = outer.at.min(asked.saturating_add(outer.within));
+        outer.within = NEVER;
+    }
+    outer.hold();
+    asked
 }
 
 /// When the call in whose body this is asked will be cut off by a timeout, if any limits it.

@@ -8,28 +8,20 @@ use crate::given::Given;
 use crate::isolation::Renewable;
 use crate::policy::{LivePolicy, LiveSnapshot, Policy};
 use crate::setting::{InvalidSetting, Kind, Override, Setting, SettingError, Source, Value};
-use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, shared_static};
+use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
 use crate::time::{NEVER, Nanos, nanos, now};
 use std::any::Any;
 use std::mem::replace;
 
-shared_static! {
-    /// How many entries have changes that end by themselves: where there are none, no call looks.
-    static ENDING: AtomicUsize = AtomicUsize::new(0);
-}
-
-/// Whether any entry has a change that ends by itself.
-#[inline(always)]
-pub(crate) fn changes_may_end() -> bool {
-    ENDING.load(Ordering::Relaxed) != 0
-}
-
 /// One policy: its definition in layers, and the live policy that it makes.
+///
+/// The live policy stands first, so that what points to the entry points to it, too.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Entry<P: Policy> {
+    live: Renewable<P::Live>,
     name: &'static str,
     definition: Mutex<Definition<P>>,
-    live: Renewable<P::Live>,
     was_used: AtomicBool,
     /// When the first change ends that ends by itself.
     ends: AtomicU64,
@@ -199,9 +191,9 @@ pub(crate) fn configured<P: Policy>(
 impl<P: Policy> Entry<P> {
     pub(crate) fn new(name: &'static str) -> Self {
         Self {
+            live: Renewable::new(P::Live::new(name, &P::default())),
             name,
             definition: Mutex::new(Definition::default()),
-            live: Renewable::new(P::Live::new(name, &P::default())),
             was_used: AtomicBool::new(false),
             ends: AtomicU64::new(NEVER),
         }
@@ -217,6 +209,13 @@ impl<P: Policy> Entry<P> {
 
     pub(crate) fn live(&'static self) -> &'static P::Live {
         self.live.get()
+    }
+
+    /// The live policy for a call site that knows that nobody has renewed it. It is a part of the
+    /// entry, so that nothing has to be read to find it.
+    #[inline(always)]
+    pub(crate) fn live_as_ever(&'static self) -> &'static P::Live {
+        self.live.first()
     }
 
     pub(crate) fn declare(&self, written: Declaration<P>) {
@@ -261,18 +260,13 @@ impl<P: Policy> Entry<P> {
 
     fn is_written(&self, definition: &mut Definition<P>) {
         definition.version += 1;
-        let ends = definition.ends();
-        let before = self.ends.swap(ends, Ordering::Relaxed);
-        match (before, ends) {
-            (NEVER, NEVER) => {}
-            (NEVER, _) => {
-                ENDING.fetch_add(1, Ordering::Relaxed);
-            }
-            (_, NEVER) => {
-                ENDING.fetch_sub(1, Ordering::Relaxed);
-            }
-            _ => {}
-        }
+        self.ends.store(definition.ends(), Ordering::Relaxed);
+    }
+
+    /// Whether there is a change that ends by itself: where there is none, no call reads the clock.
+    #[inline(always)]
+    pub(crate) fn changes_may_end(&self) -> bool {
+        self.ends.load(Ordering::Relaxed) != NEVER
     }
 
     /// Takes away what was changed for a time that is over.

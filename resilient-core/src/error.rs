@@ -62,7 +62,14 @@ impl Rejected {
     /// The refusal of an open circuit breaker that lets a call through after `retry_after`.
     #[must_use]
     pub const fn circuit_open(policy: &'static str, retry_after: Duration) -> Self {
-        Self::CircuitOpen(Reason::new(What::CircuitOpen, policy, nanos(retry_after)))
+        Self::circuit_open_for(policy, nanos(retry_after))
+    }
+
+    /// The same for who has no `Duration`: a breaker that is open refuses many calls, and seconds would
+    /// have to be divided out of the wait, and multiplied into it again.
+    #[inline]
+    pub(crate) const fn circuit_open_for(policy: &'static str, wait: Nanos) -> Self {
+        Self::CircuitOpen(Reason::new(What::CircuitOpen, policy, wait))
     }
 
     /// The refusal of a circuit breaker that was forced open.

@@ -228,11 +228,16 @@ pub(crate) fn emit_rejected(kind: Kind, rejected: Rejected) {
 /// The same by the instance of one key, if it is one.
 #[inline]
 pub(crate) fn emit_rejected_keyed(kind: Kind, key: Option<&StoredKey>, rejected: Rejected) {
-    if SUBSCRIBERS.load(Ordering::Relaxed) != 0
-        || tracing::level_filters::LevelFilter::current() >= tracing::Level::DEBUG
-    {
+    if is_heard() {
         tell_rejected(kind, key, rejected);
     }
+}
+
+/// Whether anybody would hear of a refusal.
+#[inline(always)]
+pub(crate) fn is_heard() -> bool {
+    SUBSCRIBERS.load(Ordering::Relaxed) != 0
+        || tracing::level_filters::LevelFilter::current() >= tracing::Level::DEBUG
 }
 
 /// Apart, so that a refusal of which nobody hears does not pay for what it would say.

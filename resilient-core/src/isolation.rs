@@ -76,6 +76,11 @@ impl<T> Renewable<T> {
         }
     }
 
+    #[inline(always)]
+    pub(crate) const fn first(&self) -> &T {
+        &self.first
+    }
+
     #[inline]
     pub(crate) fn get(&self) -> &T {
         #[cfg(feature = "testing")]

@@ -10,19 +10,13 @@
 //! all of them long after there is room.
 
 use crate::event::{What, emit};
-use crate::key::{Key, KeyBytes, StoredKey};
+use crate::key::{Key, KeyBytes, Secrets, StoredKey};
 use crate::setting::Kind;
 use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Mutex, OnceLock, Ordering, Padded};
 use crate::time::{Nanos, now};
 use hashbrown::HashTable;
 use std::fmt;
-#[cfg(not(resilient_loom))]
-use std::hash::RandomState;
 use std::ops::Deref;
-
-/// Without secrets: each run of a model is like the one before.
-#[cfg(resilient_loom)]
-type RandomState = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
 
 /// How many instances a policy has, if nobody says.
 pub(crate) const MAX_KEYS: u32 = 10_000;
@@ -146,8 +140,8 @@ struct Configured<W> {
 const SHARDS: usize = 16;
 
 struct Map<L: Instance> {
-    /// With secrets of its own: keys come from strangers.
-    hasher: RandomState,
+    /// Of its own: keys come from strangers.
+    secrets: Secrets,
     shards: [Padded<Mutex<HashTable<Entry<L>>>>; SHARDS],
     /// Those in the shards, and those about to be put there.
     instances: AtomicUsize,
@@ -202,7 +196,7 @@ impl<L: Instance> Keys<L> {
         // The user's code runs here, and no lock is held.
         let key = KeyBytes::of(key);
         let map = self.map.get_or_init(Box::default);
-        let hash = key.hash(&map.hasher);
+        let hash = key.hash(&map.secrets);
         if let Some(instance) = map.find(hash, &key) {
             return instance;
         }
@@ -213,7 +207,7 @@ impl<L: Instance> Keys<L> {
     pub(crate) fn find(&self, key: &(impl Key + ?Sized)) -> Option<Arc<L>> {
         let key = KeyBytes::of(key);
         let map = self.map.get()?;
-        map.find(key.hash(&map.hasher), &key)
+        map.find(key.hash(&map.secrets), &key)
     }
 
     #[cold]
@@ -340,7 +334,7 @@ impl<L: Instance> fmt::Debug for Keys<L> {
 impl<L: Instance> Default for Map<L> {
     fn default() -> Self {
         Self {
-            hasher: RandomState::new(),
+            secrets: Secrets::default(),
             shards: Default::default(),
             instances: AtomicUsize::new(0),
             overflow: OnceLock::new(),

@@ -6,7 +6,7 @@
 use crate::definition::{Declaration, Reference};
 #[cfg(feature = "testing")]
 use crate::entry::AnyEntry;
-use crate::entry::{Entry, changes_may_end};
+use crate::entry::Entry;
 #[cfg(feature = "testing")]
 use crate::isolation;
 use crate::policy::Policy;
@@ -28,7 +28,8 @@ pub struct Binding<P: Policy> {
     is_per_call: bool,
     is_keyed: bool,
     entry: OnceLock<&'static Entry<P>>,
-    live: OnceLock<&'static P::Live>,
+    /// The same entry, once a call has used it.
+    used: OnceLock<&'static Entry<P>>,
 }
 
 impl<P: Policy> Binding<P> {
@@ -47,7 +48,7 @@ impl<P: Policy> Binding<P> {
                 is_per_call: false,
                 is_keyed: false,
                 entry: OnceLock::new(),
-                live: OnceLock::new(),
+                used: OnceLock::new(),
             }
         }
     }
@@ -82,9 +83,9 @@ impl<P: Policy> Binding<P> {
         if isolation::is_asked_for() {
             return self.current();
         }
-        match self.live.get() {
-            Some(live) if !changes_may_end() => live,
-            Some(live) => self.after_ended_changes(live),
+        match self.used.get() {
+            Some(entry) if !entry.changes_may_end() => entry.live_as_ever(),
+            Some(entry) => Self::after_ended_changes(entry),
             None => self.first_use(),
         }
     }
@@ -92,11 +93,9 @@ impl<P: Policy> Binding<P> {
     /// Nothing but calls and looks tells that the time of an override is over: no task waits for it.
     #[cold]
     #[inline(never)]
-    fn after_ended_changes(&'static self, live: &'static P::Live) -> &'static P::Live {
-        if let Some(entry) = self.entry.get() {
-            entry.end_changes();
-        }
-        live
+    fn after_ended_changes(entry: &'static Entry<P>) -> &'static P::Live {
+        entry.end_changes();
+        entry.live_as_ever()
     }
 
     #[cold]
@@ -106,7 +105,9 @@ impl<P: Policy> Binding<P> {
         if let (Reference::Pipeline, Some(name)) = (self.reference, self.name) {
             Registry::bare().first_use_of_pipeline(name);
         }
-        self.live.get_or_init(|| entry.first_use())
+        let live = entry.first_use();
+        self.used.get_or_init(|| entry);
+        live
     }
 
     /// The live policy of the registry that this thread works on.

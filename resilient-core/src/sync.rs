@@ -85,13 +85,15 @@ impl<T> Mutex<T> {
 
 /// How many slots there are for counters which every thread writes on its own.
 ///
-/// Each slot but the last belongs to one thread at a time; the last is shared by all others.
+/// Each slot but the first belongs to one thread at a time; the first is shared by all others.
 pub(crate) const SLOTS: usize = if cfg!(resilient_loom) { 2 } else { 8 };
 
-// `Slots::lone` sets all bits of a number.
-const _: () = assert!(SLOTS.is_power_of_two());
+/// The place of the slot that is shared.
+const SHARED: usize = 0;
 
-const SHARED: usize = SLOTS - 1;
+/// What stands for the slot of a thread that shares one, and of a thread that was given none yet: no
+/// slot is there, so who looks for its own finds at one glance that it has none.
+const NONE_OWNED: usize = usize::MAX - 1;
 const UNASSIGNED: usize = usize::MAX;
 
 #[cfg(not(resilient_loom))]
@@ -127,7 +129,7 @@ impl ReturnSlot {
     fn give_back(&self) {
         let number = self.0.replace(UNASSIGNED);
         // What still runs on this thread, in other destructors, shares the last slot.
-        SLOT.set(SHARED);
+        SLOT.set(NONE_OWNED);
         if number != UNASSIGNED {
             NUMBERS.lock().free.insert(number);
         }
@@ -141,9 +143,9 @@ impl Drop for ReturnSlot {
     }
 }
 
-/// The slot of this thread, below [`SLOTS`].
+/// The slot that belongs to this thread, if one does.
 #[inline(always)]
-pub(crate) fn slot() -> usize {
+fn slot() -> usize {
     let slot = SLOT.get();
     if slot == UNASSIGNED { assign() } else { slot }
 }
@@ -163,23 +165,23 @@ fn assign() -> usize {
         // The thread is ending already: nobody would give the number back later.
         NUMBERS.lock().free.insert(number);
     }
-    let slot = if owned { number.min(SHARED) } else { SHARED };
+    let slot = if owned && number < SLOTS - 1 {
+        SHARED + 1 + number
+    } else {
+        NONE_OWNED
+    };
     SLOT.set(slot);
     slot
 }
 
-/// Adds one to a counter that only the owner of `slot` writes, and says what it was before.
+/// Adds one to a counter that only this thread writes, and says what it was before.
 ///
-/// A plain load and store where the slot has one writer: it costs a twentieth of a locked add.
+/// A plain load and store: it costs a twentieth of a locked add.
 #[inline(always)]
-pub(crate) fn bump(counter: &AtomicU64, slot: usize) -> u64 {
-    if slot < SHARED {
-        let before = counter.load(Ordering::Relaxed);
-        counter.store(before + 1, Ordering::Relaxed);
-        before
-    } else {
-        counter.fetch_add(1, Ordering::Relaxed)
-    }
+pub(crate) fn bump(own: &AtomicU64) -> u64 {
+    let before = own.load(Ordering::Relaxed);
+    own.store(before + 1, Ordering::Relaxed);
+    before
 }
 
 /// A value on a cache line of its own, so that threads which write neighbours do not slow each
@@ -188,61 +190,74 @@ pub(crate) fn bump(counter: &AtomicU64, slot: usize) -> u64 {
 #[repr(align(64))]
 pub(crate) struct Padded<T>(pub(crate) T);
 
-/// One value for each slot, or, where memory counts for more than time, one for all threads.
+/// One value for each slot, or, where memory counts for more than time, one for all threads: then there
+/// is only the one that is shared.
 #[derive(Debug)]
 pub(crate) struct Slots<T> {
     slots: Box<[Padded<T>]>,
-    /// All bits of a slot's number where there is one for all threads, else none.
-    lone: usize,
 }
 
 impl<T: Default> Slots<T> {
     pub(crate) fn per_thread() -> Self {
         Self {
             slots: (0..SLOTS).map(|_| Padded::default()).collect(),
-            lone: 0,
         }
     }
 
     pub(crate) fn lone() -> Self {
         Self {
             slots: [Padded::default()].into(),
-            lone: SHARED,
         }
     }
 }
 
 impl<T> Slots<T> {
-    /// The value that this thread writes, and as which slot it does; see [`bump`].
+    /// The value that only this thread writes, if there is one. Nothing is called, so that who asks may
+    /// be so short as to need no registers of its own.
     #[inline(always)]
-    pub(crate) fn own(&self) -> (&T, usize) {
-        let writer = slot() | self.lone;
-        (&self.slots[self.index_of(writer)].0, writer)
+    pub(crate) fn owned(&self) -> Option<&T> {
+        // One comparison says that the thread has a slot, and that it is nobody else's.
+        Some(&self.slots.get(SLOT.get())?.0)
     }
 
-    /// The same, if this thread has a slot already: nothing is called, so that who asks may be so
-    /// short as to need no registers of its own.
-    #[inline(always)]
-    pub(crate) fn own_if_assigned(&self) -> Option<(&T, usize)> {
-        // One comparison says that the slot is assigned and in range.
-        let writer = SLOT.get() | self.lone;
-        let slot = self.slots.get(self.index_of(writer))?;
-        Some((&slot.0, writer))
+    /// The value that this thread writes, alone or together with others.
+    #[inline]
+    pub(crate) fn own(&self) -> &T {
+        &self.slots[self.own_index()].0
     }
 
-    /// The index of the value that this thread writes.
+    /// The place in [`iter`](Self::iter) of the value that this thread writes.
     #[inline]
     pub(crate) fn own_index(&self) -> usize {
-        self.index_of(slot() | self.lone)
-    }
-
-    #[inline(always)]
-    const fn index_of(&self, writer: usize) -> usize {
-        writer & !self.lone
+        let slot = slot();
+        if slot < self.slots.len() {
+            slot
+        } else {
+            SHARED
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().map(|slot| &slot.0)
+    }
+
+    /// Adds one to this thread's own of the counters that `counter` finds, and says what it was before.
+    #[inline]
+    pub(crate) fn count(&self, counter: impl Fn(&T) -> &AtomicU64) -> u64 {
+        match self.owned() {
+            Some(slot) => bump(counter(slot)),
+            None => self.count_with_others(counter),
+        }
+    }
+
+    /// For a thread that has no slot of its own, or none yet, and where there is one for all.
+    #[cold]
+    #[inline(never)]
+    fn count_with_others(&self, counter: impl Fn(&T) -> &AtomicU64) -> u64 {
+        match self.own_index() {
+            SHARED => counter(&self.slots[SHARED].0).fetch_add(1, Ordering::Relaxed),
+            owned => bump(counter(&self.slots[owned].0)),
+        }
     }
 }
 
@@ -276,20 +291,7 @@ impl Tally {
     /// Adds one, and says what was there before of the threads that share a slot with this one.
     #[inline]
     pub(crate) fn add_and_tell(&self) -> u64 {
-        // One comparison says that the slot is assigned, in range, and nobody else's.
-        let slot = SLOT.get() | self.slots.lone;
-        if slot < SHARED {
-            bump(&self.slots.slots[slot].0, slot)
-        } else {
-            self.add_to_shared()
-        }
-    }
-
-    /// For a thread that has no slot of its own, or none yet, and where there is one for all.
-    #[inline(never)]
-    fn add_to_shared(&self) -> u64 {
-        let (counter, slot) = self.slots.own();
-        bump(counter, slot)
+        self.slots.count(|counter| counter)
     }
 
     pub(crate) fn sum(&self) -> u64 {

@@ -72,15 +72,53 @@ fn base() -> Instant {
     *BASE.get_or_init(Instant::now)
 }
 
+/// The processor's own counter, and what makes nanoseconds of it.
 #[cfg(not(resilient_loom))]
-fn processor_clock() -> &'static (quanta::Clock, u64) {
-    static CLOCK: OnceLock<(quanta::Clock, u64)> = OnceLock::new();
-    CLOCK.get_or_init(|| {
-        let clock = quanta::Clock::new();
-        let first = clock.raw();
-        (clock, first)
-    })
+struct ProcessorClock {
+    counter: quanta::Clock,
+    /// What the counter showed at zero, long before it was first read: a processor whose counter is
+    /// behind that of the first reading has no need of a comparison.
+    zero: u64,
+    /// Nanoseconds for a tick, in parts of 2^[`PARTS`].
+    rate: u64,
 }
+
+/// So fine that nothing is lost against the rate that was measured, and with room for a counter of
+/// 20 kHz.
+#[cfg(not(resilient_loom))]
+const PARTS: u32 = 48;
+
+#[cfg(not(resilient_loom))]
+impl ProcessorClock {
+    fn start() -> Self {
+        let counter = quanta::Clock::new();
+        let rate = counter.delta_as_nanos(0, 1 << PARTS).max(1);
+        let until_first = (u128::from(FIRST) << PARTS) / u128::from(rate);
+        // The counter may wrap, and so may this.
+        #[allow(clippy::cast_possible_truncation, reason = "wraps")]
+        let zero = counter.raw().wrapping_sub(until_first as u64);
+        Self {
+            counter,
+            zero,
+            rate,
+        }
+    }
+
+    /// Multiplies and shifts by a constant, which is a third of what `quanta` does to scale a reading.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "good for five centuries")]
+    fn now(&self) -> Nanos {
+        let ticks = self.counter.raw().wrapping_sub(self.zero);
+        (u128::from(ticks) * u128::from(self.rate) >> PARTS) as Nanos
+    }
+}
+
+/// What the processor's clock shows when it is first read, 36 years.
+#[cfg(not(resilient_loom))]
+const FIRST: Nanos = 1 << 60;
+
+#[cfg(not(resilient_loom))]
+static PROCESSOR_CLOCK: OnceLock<ProcessorClock> = OnceLock::new();
 
 /// The present instant.
 #[cfg(not(resilient_loom))]
@@ -93,8 +131,7 @@ pub(crate) fn now() -> Nanos {
             None => ORIGIN.saturating_sub(nanos(base().duration_since(instant))),
         }
     } else {
-        let (clock, first) = processor_clock();
-        ORIGIN + clock.delta_as_nanos(*first, clock.raw())
+        PROCESSOR_CLOCK.get_or_init(ProcessorClock::start).now()
     }
 }
 
@@ -250,6 +287,21 @@ mod tests {
             tokio::time::advance(Duration::from_secs(1)).await;
             assert_eq!(now() - before, 1_000_000_000);
         });
+    }
+
+    #[test]
+    fn the_processors_clock_begins_far_from_zero_and_goes_as_fast_as_that_of_the_system() {
+        let clock = ProcessorClock::start();
+        let outside = Instant::now();
+        let begin = clock.now();
+        let inside = Instant::now();
+        std::thread::sleep(Duration::from_millis(50));
+        let least = inside.elapsed();
+        let passed = Duration::from_nanos(clock.now() - begin);
+        let most = outside.elapsed();
+        assert!(begin >= FIRST - 1_000, "{begin}");
+        assert!(passed >= least.mul_f64(0.98), "{passed:?} of {least:?}");
+        assert!(passed <= most.mul_f64(1.02), "{passed:?} of {most:?}");
     }
 
     #[test]

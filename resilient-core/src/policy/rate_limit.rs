@@ -305,7 +305,7 @@ impl RateLimiter {
     }
 
     /// Takes a token out of the bucket if there is one.
-    #[inline]
+    #[inline(always)]
     fn take(&self) -> bool {
         let hot = &self.hot.0;
         if hot.step.load(Ordering::Relaxed) == 0 {
@@ -313,18 +313,35 @@ impl RateLimiter {
         }
         // Before the compare-and-swap: after it, reading the clock would wait for it.
         let now = now();
-        let mut state = self.state();
+        // A second try stands apart: it is rare, and a loop would make the first one longer.
+        match self.try_take(self.state(), now) {
+            Ok(true) => self.admitted.add(),
+            Ok(false) => return false,
+            Err(changed) => return self.take_again(changed, now),
+        }
+        true
+    }
+
+    /// The state that another call has made of it meanwhile, if one has.
+    #[inline(always)]
+    fn try_take(&self, state: State, now: Nanos) -> Result<bool, State> {
+        // After the state, as in `pace`.
+        let step = self.hot.0.step.load(Ordering::Acquire);
+        let bucket = self.hot.0.bucket.load(Ordering::Acquire);
+        let (next, waits) = state.take(step, bucket, now);
+        if waits {
+            return Ok(false);
+        }
+        self.swap(state, next).map(|()| true)
+    }
+
+    #[inline(never)]
+    fn take_again(&self, mut state: State, now: Nanos) -> bool {
         loop {
-            // After the state, as in `pace`.
-            let step = hot.step.load(Ordering::Acquire);
-            let bucket = hot.bucket.load(Ordering::Acquire);
-            let (next, waits) = state.take(step, bucket, now);
-            if waits {
-                return false;
-            }
-            match self.swap(state, next) {
-                Ok(()) => break,
-                Err(other) => state = other,
+            match self.try_take(state, now) {
+                Ok(true) => break,
+                Ok(false) => return false,
+                Err(changed) => state = changed,
             }
         }
         self.admitted.add();
@@ -709,7 +726,7 @@ pub struct RateLimitAdmission<'a> {
 impl Future for RateLimitAdmission<'_> {
     type Output = Result<(), Rejected>;
 
-    #[inline]
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         if self.waiting.is_none() && self.cost == 1 && self.limiter.take() {
             return Poll::Ready(Ok(()));

@@ -250,16 +250,16 @@ impl<T, E, F: Future<Output = Inside<T, E>>> Future for Timed<'_, F> {
             return polled;
         };
         let outer = Deadline::current();
-        let begun = *this.at != NEVER;
         let limits = *this.after != NEVER;
-        if outer.is_instant() && !begun && limits && outer.has_passed() {
+        if outer.is_instant() && has_passed(outer, *this.at, *this.after) {
             polled = Poll::Ready(Err(Failure::Rejected(this.policy.refuse())));
             return polled;
         }
         // The work first: an answer that is ready needs no timer, and wins over the deadline. It is
         // polled in one place, so that it can be a part of this function. A scope around what
-        // nothing limits changes nothing.
-        let scope = Deadline::enter(outer, *this.at, if begun { NEVER } else { *this.after });
+        // nothing limits changes nothing; and once the clock has begun to run, a length that begins
+        // now would end later than the instant, and changes nothing either.
+        let scope = Deadline::enter(outer, *this.at, *this.after);
         polled = inner.poll(context);
         let asked = scope.leave();
         if matches!(polled, Poll::Pending) && limits {
@@ -275,6 +275,15 @@ impl<T, E, F: Future<Output = Inside<T, E>>> Future for Timed<'_, F> {
         }
         polled
     }
+}
+
+/// Whether a timeout that is about to begin begins too late. Apart, since few calls have a deadline
+/// already when they begin.
+#[cold]
+#[inline(never)]
+fn has_passed(outer: Deadline, at: Nanos, after: Nanos) -> bool {
+    let begins = at == NEVER && after != NEVER;
+    begins && outer.has_passed()
 }
 
 /// The clock of one call under a timeout.

@@ -47,6 +47,20 @@ impl State {
         self.0 >> ADMITTED_AT
     }
 
+    /// The word with a call inside that needs `cost` places, if that is clear at one glance: calls that
+    /// wait make the word greater than any limit, and without a limit it is never smaller.
+    #[inline]
+    pub(super) const fn arrive_at_once(self, limits: Limits, cost: u32) -> Option<Self> {
+        let last_place = (self.0 & (ADMITTED - 1))
+            .wrapping_add(cost as u64)
+            .wrapping_sub(1);
+        if last_place < limits.limit() {
+            Some(self.entered(cost))
+        } else {
+            None
+        }
+    }
+
     /// For a call that needs `cost` places. What needs none is always let in.
     #[inline]
     pub(super) const fn arrive(self, limits: Limits, cost: u32) -> Arrival {

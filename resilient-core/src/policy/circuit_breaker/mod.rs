@@ -10,7 +10,7 @@ mod snapshot;
 mod state;
 
 use crate::error::Rejected;
-use crate::event::{What, emit_keyed, emit_rejected_keyed};
+use crate::event::{What, emit_keyed, emit_rejected_keyed, is_heard};
 use crate::frame::Frame;
 use crate::key::{Key, StoredKey};
 use crate::keyed::{Instance, Keyed, Role};
@@ -25,7 +25,6 @@ use rules::Rules;
 use state::{ASIDE, State};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 // ---- Policy
 
@@ -71,6 +70,7 @@ const CALLS: u64 = 1 << 6;
 const TIME: u64 = 2 << 6;
 const LANE: u64 = 3 << 6;
 const SHIFT: u32 = 8;
+const SHIFTS: u64 = 0xff;
 const GENERATION: u32 = 16;
 
 // A shard: the quick successes of one thread which the window does not know yet.
@@ -91,6 +91,20 @@ const PARKED: u64 = 0;
 #[inline]
 const fn shard(generation: u64, tick: u64) -> u64 {
     COUNTING | (generation & 0x1ff) << 54 | (tick & TICK) << TICK_AT
+}
+
+/// Counts a success in a shard, if that still counts for what `expected` says.
+#[inline]
+fn count(shard: &AtomicU64, expected: u64) -> bool {
+    let mut word = shard.load(Ordering::Relaxed);
+    // Where anything differs but the count, the difference is more than a count.
+    while word.wrapping_sub(expected) < COUNT {
+        match shard.compare_exchange_weak(word, word + 1, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => return true,
+            Err(changed) => word = changed,
+        }
+    }
+    false
 }
 
 /// How many ticks a shard may be ahead of whoever looks at it: its thread read the clock a little
@@ -205,8 +219,36 @@ impl CircuitBreaker {
         })
     }
 
+    /// An open breaker first: it refuses as many calls as there are. Everything else stands in functions
+    /// of its own, which are called last, so that this one saves few registers.
     #[inline(never)]
     fn admit_otherwise(&self, control: u64) -> Result<(u64, u64), Rejected> {
+        if control & KIND == OPEN {
+            let wait = self.head.0.until.load(Ordering::Relaxed).checked_sub(now());
+            if let Some(wait) = wait
+                && wait > 0
+            {
+                return match self.slots.owned() {
+                    Some(slot) if !is_heard() => {
+                        bump(&slot.rejected);
+                        Err(Rejected::circuit_open_for(self.name(), wait))
+                    }
+                    _ => self.refuse_aloud(wait),
+                };
+            }
+        }
+        self.admit_apart(control)
+    }
+
+    /// The same where somebody hears of it, or this thread has no slot of its own.
+    #[cold]
+    #[inline(never)]
+    fn refuse_aloud(&self, wait: Nanos) -> Result<(u64, u64), Rejected> {
+        Err(self.refuse(Admission::Open(wait)))
+    }
+
+    #[inline(never)]
+    fn admit_apart(&self, control: u64) -> Result<(u64, u64), Rejected> {
         let generation = control >> GENERATION;
         match control & KIND {
             OFF => return Ok((RELEASED, 0)),
@@ -222,7 +264,6 @@ impl CircuitBreaker {
         let now = now();
         let ends = self.head.0.until.load(Ordering::Relaxed);
         match control & KIND {
-            OPEN if now < ends => Err(self.refuse(Admission::Open(ends - now))),
             FORCED_OPEN if now < ends => Err(self.refuse(Admission::ForcedOpen)),
             DISABLED if now < ends => Ok((generation, 0)),
             _ => self.admit_locked(now),
@@ -246,12 +287,9 @@ impl CircuitBreaker {
     }
 
     fn refuse(&self, refused: Admission) -> Rejected {
-        let (slot, writer) = self.slots.own();
-        bump(&slot.rejected, writer);
+        self.slots.count(|slot| &slot.rejected);
         let rejected = match refused {
-            Admission::Open(wait) => {
-                Rejected::circuit_open(self.name(), Duration::from_nanos(wait))
-            }
+            Admission::Open(wait) => Rejected::circuit_open_for(self.name(), wait),
             _ => Rejected::forced_open(self.name()),
         };
         emit_rejected_keyed(CircuitBreakerPolicy::KIND, self.role.key(), rejected);
@@ -265,81 +303,70 @@ impl CircuitBreaker {
         let control = self.head.0.control.load(Ordering::Acquire);
         // Nothing but lane and shift is left if it is quiet, untimed and of this generation.
         let rest = control ^ generation << GENERATION;
-        match rest {
-            STREAK if self.count_streak() => {}
-            CALLS if self.count(shard(generation, 0)) => {}
-            _ if rest >> GENERATION == 0 && rest & (KIND | TIMED | LANE) == TIME => {
-                self.succeed_in_time(control, generation, stamp);
+        if let Some(slot) = self.slots.owned() {
+            match rest {
+                STREAK => {
+                    bump(&slot.successes);
+                    return;
+                }
+                CALLS if count(&slot.shard, shard(generation, 0)) => return,
+                _ => {}
             }
-            _ => self.succeed_otherwise(control, generation, stamp),
         }
-    }
-
-    /// Counts a success that no window wants to know of, if this thread has a slot for that.
-    #[inline]
-    fn count_streak(&self) -> bool {
-        let own = self.slots.own_if_assigned();
-        if let Some((slot, writer)) = own {
-            bump(&slot.successes, writer);
-        }
-        own.is_some()
+        self.succeed_in_time(control, generation, stamp);
     }
 
     #[inline(never)]
     fn succeed_in_time(&self, control: u64, generation: u64, stamp: u64) {
-        let tick = now() >> ((control >> SHIFT) & 0xff);
-        if !self.count(shard(generation, tick)) {
-            self.succeed_otherwise(control, generation, stamp);
-        }
-    }
-
-    /// Counts a success in this thread's shard, if that still counts for what `expected` says.
-    #[inline]
-    fn count(&self, expected: u64) -> bool {
-        // The first success of a thread comes to the lock, where it is given a slot.
-        let Some((slot, _)) = self.slots.own_if_assigned() else {
-            return false;
-        };
-        let shard = &slot.shard;
-        let mut word = shard.load(Ordering::Relaxed);
-        while word & !COUNT == expected && word & COUNT != COUNT {
-            match shard.compare_exchange_weak(word, word + 1, Ordering::Release, Ordering::Relaxed)
+        let rest = control ^ generation << GENERATION;
+        if rest & !(SHIFTS << SHIFT) == TIME {
+            let tick = now() >> ((control >> SHIFT) & SHIFTS);
+            if let Some(slot) = self.slots.owned()
+                && count(&slot.shard, shard(generation, tick))
             {
-                Ok(_) => return true,
-                Err(changed) => word = changed,
+                return;
             }
         }
-        false
+        self.succeed_otherwise(control, generation, stamp);
     }
 
     #[inline(never)]
     fn succeed_otherwise(&self, control: u64, generation: u64, stamp: u64) {
-        // A thread that has no slot yet gets one, and takes the short way from then on.
-        self.slots.own();
-        if control >> GENERATION == generation {
-            match control & (KIND | TIMED | LANE) {
-                quiet if quiet & (KIND | TIMED) == TIMED => {
-                    let now = now();
-                    let tick = match quiet & LANE {
-                        TIME => now >> ((control >> SHIFT) & 0xff),
-                        _ => 0,
-                    };
-                    if !self.is_slow(stamp, now) && self.count(shard(generation, tick)) {
-                        return;
-                    }
-                }
-                disabled
-                    if disabled & KIND == DISABLED
-                        && self.head.0.until.load(Ordering::Relaxed) == NEVER =>
-                {
-                    let (slot, writer) = self.slots.own();
-                    bump(&slot.successes, writer);
-                    return;
-                }
-                _ => {}
-            }
+        if control >> GENERATION == generation && self.is_counted(control, generation, stamp) {
+            return;
         }
         self.settle(generation, stamp, Outcome::Success);
+    }
+
+    /// Counts a success without the lock, if it can do no more than be counted. For those who share a
+    /// slot, for a thread that has none yet, and where somebody looks for slow calls.
+    fn is_counted(&self, control: u64, generation: u64, stamp: u64) -> bool {
+        let is_timed = match control & (KIND | TIMED) {
+            QUIET => false,
+            quiet if quiet == QUIET | TIMED => true,
+            disabled if disabled & KIND == DISABLED => {
+                let for_ever = self.head.0.until.load(Ordering::Relaxed) == NEVER;
+                if for_ever {
+                    self.slots.count(|slot| &slot.successes);
+                }
+                return for_ever;
+            }
+            _ => return false,
+        };
+        let lane = control & LANE;
+        let now = if is_timed || lane == TIME { now() } else { 0 };
+        if is_timed && self.is_slow(stamp, now) {
+            return false;
+        }
+        let tick = match lane {
+            STREAK if !is_timed => {
+                self.slots.count(|slot| &slot.successes);
+                return true;
+            }
+            TIME => now >> ((control >> SHIFT) & SHIFTS),
+            _ => 0,
+        };
+        count(&self.slots.own().shard, shard(generation, tick))
     }
 
     fn is_slow(&self, stamp: u64, now: Nanos) -> bool {
@@ -406,6 +433,10 @@ impl CircuitBreaker {
         for (index, (slot, seen)) in self.slots.iter().zip(seen.iter_mut()).enumerate() {
             let shard = &slot.shard;
             let mut word = shard.load(Ordering::Acquire);
+            // Most threads have done nothing since.
+            if word & COUNT == *seen && index != own {
+                continue;
+            }
             // The first success of a thread in a new tick comes to the lock, since results that
             // have left the window may make it the one that opens. Its shard moves on with it; if
             // the next success may open it as well, the shards are parked before the lock is left.
@@ -574,8 +605,7 @@ impl CircuitBreaker {
     ///
     /// ```
     /// use resilient_core::{CircuitBreaker, CircuitBreakerPolicy, Frame, LivePolicy, Override};
-    /// use std::time::Duration;
-    ///
+    ///     ///
     /// let breaker = CircuitBreaker::new("pricing", &CircuitBreakerPolicy::new());
     /// let drill = Override::because("a drill").by("ana").lasting(Duration::from_secs(600));
     /// breaker.force_open(drill);

@@ -4,6 +4,7 @@ use super::CircuitBreaker;
 use crate::frame::Frame;
 use crate::outcome::{Outcome, Verdict};
 use crate::time::nanos;
+use std::mem::replace;
 
 /// A permit's generation when it holds nothing (any more).
 pub(super) const RELEASED: u64 = u64::MAX;
@@ -32,21 +33,29 @@ impl CircuitBreakerPermit<'_> {
     /// A refusal from further in is ignored unless `count_rejections` is set, and a call that was
     /// cut off is a failure. A throttled answer is one, too, and with `obey_retry_after` opens the
     /// breaker for as long as it says. A second verdict changes nothing.
-    #[inline]
+    #[inline(always)]
     pub fn settle(&mut self, verdict: Verdict) {
-        let generation = std::mem::replace(&mut self.generation, RELEASED);
-        if generation == RELEASED {
-            return;
-        }
         match verdict {
-            Verdict::Success => self.breaker.succeed(generation, self.stamp),
-            verdict => self.settle_otherwise(generation, verdict),
+            Verdict::Success => self.succeed(),
+            verdict => self.settle_otherwise(verdict),
         }
     }
 
     /// Apart, so that a call which succeeds need not have its verdict in memory.
     #[inline(never)]
-    fn settle_otherwise(&self, generation: u64, verdict: Verdict) {
+    fn succeed(&mut self) {
+        let generation = replace(&mut self.generation, RELEASED);
+        if generation != RELEASED {
+            self.breaker.succeed(generation, self.stamp);
+        }
+    }
+
+    #[inline(never)]
+    fn settle_otherwise(&mut self, verdict: Verdict) {
+        let generation = replace(&mut self.generation, RELEASED);
+        if generation == RELEASED {
+            return;
+        }
         let (breaker, stamp) = (self.breaker, self.stamp);
         match verdict {
             Verdict::Success | Verdict::NoFailure | Verdict::Permanent => {
@@ -67,12 +76,21 @@ impl CircuitBreakerPermit<'_> {
     }
 }
 
+impl CircuitBreakerPermit<'_> {
+    /// Apart, since it happens to few calls, and would stand in every function that has a breaker.
+    #[cold]
+    #[inline(never)]
+    fn end_unsettled(&self) {
+        let outcome = self.frame.ending();
+        self.breaker.settle(self.generation, self.stamp, outcome);
+    }
+}
+
 impl Drop for CircuitBreakerPermit<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.generation != RELEASED {
-            let outcome = self.frame.ending();
-            self.breaker.settle(self.generation, self.stamp, outcome);
+            self.end_unsettled();
         }
     }
 }

@@ -234,7 +234,17 @@ impl State {
     // What happens to it.
 
     /// Moves what time alone moves.
+    #[inline]
     pub(super) fn look(&mut self, now: Nanos) {
+        // By far the most frequent, at every failure.
+        if matches!((&self.watch, &self.phase), (None, Phase::Closed)) {
+            self.slide(now);
+        } else {
+            self.look_at_phase(now);
+        }
+    }
+
+    fn look_at_phase(&mut self, now: Nanos) {
         if let Some((by_hand, until)) = self.by_hand()
             && until <= now
         {

@@ -78,7 +78,7 @@ impl State {
     #[inline]
     pub(super) fn take(self, step: Nanos, bucket: Nanos, now: Nanos) -> (Self, bool) {
         let next = self.0.max(now) + step;
-        (Self(next), next - now > bucket)
+        (Self(next), next > now + bucket)
     }
 
     /// The state after one more call that is worth this much, and how long that call has to wait.

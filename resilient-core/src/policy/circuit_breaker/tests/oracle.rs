@@ -5,6 +5,7 @@ use super::Recorder;
 use crate::outcome::Verdict;
 use crate::setting::{Ramp, Share};
 use proptest::prelude::*;
+use std::time::Duration;
 
 const MILLI: Nanos = 1_000_000;
 
