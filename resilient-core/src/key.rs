@@ -321,22 +321,24 @@ impl Secrets {
             rest = behind;
         }
         // Where there are fewer than 16 the two overlap, or repeat the bytes that there are.
-        let (one, other) = match (rest.first_chunk::<8>(), rest.last_chunk::<8>()) {
+        let (one, other) = match (rest.first_chunk(), rest.last_chunk()) {
             (Some(one), Some(other)) => (u64::from_le_bytes(*one), u64::from_le_bytes(*other)),
-            _ => match (rest.first_chunk::<4>(), rest.last_chunk::<4>()) {
-                (Some(one), Some(other)) => (
-                    u64::from(u32::from_le_bytes(*one)),
-                    u64::from(u32::from_le_bytes(*other)),
-                ),
-                _ => {
-                    let at = |index: usize| u64::from(rest.get(index).copied().unwrap_or(0));
-                    (at(0) | at(1) << 8 | at(2) << 16, 0)
-                }
-            },
+            _ => short(rest),
         };
         // Once more, so that each bit of the key reaches each bit of the hash.
         fold(fold(one ^ sum, other ^ second), third)
     }
+}
+
+/// The same of fewer than eight bytes.
+#[inline]
+fn short(bytes: &[u8]) -> (u64, u64) {
+    if let (Some(one), Some(other)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        let (one, other) = (u32::from_le_bytes(*one), u32::from_le_bytes(*other));
+        return (one.into(), other.into());
+    }
+    let at = |index: usize| u64::from(bytes.get(index).copied().unwrap_or(0));
+    (at(0) | at(1) << 8 | at(2) << 16, 0)
 }
 
 #[inline]

@@ -109,7 +109,7 @@ impl ProcessorClock {
     #[allow(clippy::cast_possible_truncation, reason = "good for five centuries")]
     fn now(&self) -> Nanos {
         let ticks = self.counter.raw().wrapping_sub(self.zero);
-        (u128::from(ticks) * u128::from(self.rate) >> PARTS) as Nanos
+        ((u128::from(ticks) * u128::from(self.rate)) >> PARTS) as Nanos
     }
 }
 

@@ -220,6 +220,15 @@ impl Bulkhead {
         }
     }
 
+    /// The permit of a call that has made `next` of the word.
+    #[inline(always)]
+    fn entered(&self, next: State, cost: u32) -> BulkheadPermit<'_> {
+        if next.0 & MANY_ADMITTED != 0 {
+            self.fold();
+        }
+        self.permit(cost)
+    }
+
     #[inline]
     fn state(&self) -> State {
         State(self.hot.0.state.load(Ordering::Acquire))
@@ -264,10 +273,7 @@ impl Bulkhead {
         if let Some(next) = state.arrive_at_once(self.limits(), cost)
             && self.swap(state, next).is_ok()
         {
-            if next.0 & MANY_ADMITTED != 0 {
-                self.fold();
-            }
-            return Some(self.permit(cost));
+            return Some(self.entered(next, cost));
         }
         self.enter_otherwise(cost)
     }

@@ -6,6 +6,7 @@ mod permit;
 mod phase;
 mod rules;
 mod settings;
+mod shard;
 mod snapshot;
 mod state;
 
@@ -22,6 +23,7 @@ use crate::time::{NEVER, Nanos, now};
 use crate::window::Window;
 use phase::{Admission, Phase, Transition};
 use rules::Rules;
+use shard::{COUNT, PARKED, count, shard, tick_of};
 use state::{ASIDE, State};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -72,55 +74,6 @@ const LANE: u64 = 3 << 6;
 const SHIFT: u32 = 8;
 const SHIFTS: u64 = 0xff;
 const GENERATION: u32 = 16;
-
-// A shard: the quick successes of one thread which the window does not know yet.
-//
-//   counting (1 bit) | generation (9) | tick (34) | count (20)
-//
-// A success is one compare-and-swap, which checks generation and tick and counts at once. Between
-// two failures only the number of successes matters, so a window that is told "so many successes,
-// then this failure" decides as if it had seen every single one. Zero is a parked shard, which
-// counts nothing.
-const COUNTING: u64 = 1 << 63;
-const COUNT: u64 = (1 << 20) - 1;
-const TICK_AT: u32 = 20;
-const TICK: u64 = (1 << 34) - 1;
-const PARKED: u64 = 0;
-
-/// The shard word of a generation and a tick, with nothing counted.
-#[inline]
-const fn shard(generation: u64, tick: u64) -> u64 {
-    COUNTING | (generation & 0x1ff) << 54 | (tick & TICK) << TICK_AT
-}
-
-/// Counts a success in a shard, if that still counts for what `expected` says.
-#[inline]
-fn count(shard: &AtomicU64, expected: u64) -> bool {
-    let mut word = shard.load(Ordering::Relaxed);
-    // Where anything differs but the count, the difference is more than a count.
-    while word.wrapping_sub(expected) < COUNT {
-        match shard.compare_exchange_weak(word, word + 1, Ordering::Release, Ordering::Relaxed) {
-            Ok(_) => return true,
-            Err(changed) => word = changed,
-        }
-    }
-    false
-}
-
-/// How many ticks a shard may be ahead of whoever looks at it: its thread read the clock a little
-/// later.
-const AHEAD: u64 = 1 << 20;
-
-/// The whole tick of a shard word that counts, seen at `tick`: the latest one that ends in the same
-/// bits and is not far ahead.
-const fn tick_of(word: u64, tick: u64) -> u64 {
-    let back = tick.wrapping_sub(word >> TICK_AT) & TICK;
-    if back <= TICK - AHEAD {
-        tick.saturating_sub(back)
-    } else {
-        tick + (TICK + 1 - back)
-    }
-}
 
 /// A circuit breaker at work.
 ///

@@ -233,15 +233,13 @@ impl State {
 
     // What happens to it.
 
-    /// Moves what time alone moves.
+    /// Moves what time alone moves: at nearly every failure nothing but the window.
     #[inline]
     pub(super) fn look(&mut self, now: Nanos) {
-        // By far the most frequent, at every failure.
         if matches!((&self.watch, &self.phase), (None, Phase::Closed)) {
-            self.slide(now);
-        } else {
-            self.look_at_phase(now);
+            return self.slide(now);
         }
+        self.look_at_phase(now);
     }
 
     fn look_at_phase(&mut self, now: Nanos) {
@@ -329,8 +327,7 @@ impl State {
                 Admission::Probe(number)
             }
             Phase::HalfOpen { .. } => {
-                let next = self.next_place_at().unwrap_or(now);
-                Admission::Open(next.saturating_sub(now))
+                Admission::Open(self.next_place_at().unwrap_or(now).saturating_sub(now))
             }
             Phase::Ramping(climb) => {
                 let whole = Share::percent(100);
