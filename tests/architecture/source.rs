@@ -91,10 +91,13 @@ fn is_name(character: char) -> bool {
 
 /// The part of a file that is not its unit tests.
 pub(crate) fn without_tests(text: &str) -> &str {
-    let tests = text
-        .match_indices("#[cfg(test)]\n")
-        .find(|(at, attribute)| text[at + attribute.len()..].starts_with("mod tests"));
-    tests.map_or(text, |(at, _)| &text[..at])
+    // The fuzzer compiles some of them as well.
+    let attributes = ["#[cfg(test)]\n", "#[cfg(any(test, resilient_fuzz))]\n"];
+    let tests = attributes.iter().filter_map(|attribute| {
+        let mut found = text.match_indices(attribute);
+        found.find(|(at, _)| text[at + attribute.len()..].starts_with("mod tests"))
+    });
+    tests.map(|(at, _)| at).min().map_or(text, |at| &text[..at])
 }
 
 /// The number of the line, from 1, in which the byte at `offset` stands.

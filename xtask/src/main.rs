@@ -228,13 +228,13 @@ fn fuzz_options(mut options: &[&str]) -> Result<Command, String> {
                 options = rest.get(1..).unwrap_or_default();
             }
             "--if-available" => if_available = true,
-            name => match fuzz::TARGETS.iter().find(|target| **target == name) {
-                Some(target) => targets.push(*target),
-                None => {
+            name => {
+                let known = fuzz::TARGETS.into_iter().find(|target| *target == name);
+                targets.push(known.ok_or_else(|| {
                     let targets = fuzz::TARGETS.join("`, `");
-                    return Err(format!("`{name}` is no target; there are `{targets}`"));
-                }
-            },
+                    format!("`{name}` is no target; there are `{targets}`")
+                })?);
+            }
         }
     }
     if targets.is_empty() {

@@ -460,6 +460,19 @@ fn arbitrary_items_panic_nowhere_and_keep_their_words() {
 }
 
 #[test]
+fn what_the_fuzzer_keeps_vanishes_nowhere() {
+    let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/attributes");
+    let kept = std::fs::read_dir(corpus).expect("the corpus is there");
+    let mut count = 0;
+    for file in kept {
+        let source = std::fs::read(file.expect("an entry").path()).expect("a file");
+        any_source(&String::from_utf8_lossy(&source));
+        count += 1;
+    }
+    assert!(count > 20, "{count} files");
+}
+
+#[test]
 fn arbitrary_classes_panic_nowhere() {
     holds_for(&(anything(), anything()), |(class, fields)| {
         let source =
