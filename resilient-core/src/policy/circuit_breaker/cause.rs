@@ -1,6 +1,7 @@
 //! Why a circuit breaker went from one state into another, in the words of its settings.
 
 use super::rules::WindowRule;
+use super::symptoms::CircuitBreakerSymptom;
 use crate::setting::{Override, Ramp, Share, Span};
 use crate::time::Nanos;
 use crate::window::Counts;
@@ -41,8 +42,20 @@ pub(super) enum Cause {
         successes: u32,
     },
     RampedUp(Ramp),
+    /// A rule that opened it, and what the failures were like.
+    Named(Box<Self>, Vec<CircuitBreakerSymptom>),
     ByHand(Override),
     OverrideEnded(Override),
+}
+
+impl Cause {
+    /// What the failures were like for which it opened; `None` if failures are not the reason.
+    pub(super) fn symptoms(&self) -> Option<&[CircuitBreakerSymptom]> {
+        match self {
+            Self::Named(_, symptoms) => Some(symptoms),
+            _ => None,
+        }
+    }
 }
 
 fn span(length: Nanos) -> Span {
@@ -127,6 +140,14 @@ impl fmt::Display for Cause {
                 )
             }
             Self::RampedUp(ramp) => write!(f, "it has ramped up (ramp = {ramp})"),
+            Self::Named(cause, symptoms) => {
+                cause.fmt(f)?;
+                for (number, symptom) in symptoms.iter().enumerate() {
+                    f.write_str(if number == 0 { ": " } else { ", " })?;
+                    symptom.fmt(f)?;
+                }
+                Ok(())
+            }
             Self::ByHand(by_hand) => by_hand.fmt(f),
             Self::OverrideEnded(by_hand) => write!(f, "the override has ended: {by_hand}"),
         }

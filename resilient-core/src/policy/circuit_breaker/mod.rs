@@ -8,6 +8,7 @@ mod rules;
 mod settings;
 mod snapshot;
 mod state;
+mod symptoms;
 
 use crate::error::Rejected;
 use crate::event::{What, emit_keyed, emit_rejected_keyed};
@@ -26,6 +27,7 @@ use state::{ASIDE, State};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
+use symptoms::Symptom;
 
 // ---- Policy
 
@@ -339,7 +341,7 @@ impl CircuitBreaker {
                 _ => {}
             }
         }
-        self.settle(generation, stamp, Outcome::Success);
+        self.settle(generation, stamp, Outcome::Success, Symptom::UNKNOWN);
     }
 
     fn is_slow(&self, stamp: u64, now: Nanos) -> bool {
@@ -347,24 +349,32 @@ impl CircuitBreaker {
     }
 
     #[inline(never)]
-    fn settle(&self, generation: u64, stamp: u64, outcome: Outcome) {
+    fn settle(&self, generation: u64, stamp: u64, outcome: Outcome, symptom: &'static Symptom) {
         let now = now();
         let slow = self.is_slow(stamp, now);
         let random = fastrand::u64(..);
         self.locked(now, |locked| {
             // Half-open, the stamp is the number of the probe, and no call is slow.
             let state = &mut locked.state;
+            state.expect(symptom);
             state.settle(generation, stamp, outcome, slow, now, random);
         });
     }
 
     #[cold]
-    fn settle_throttled(&self, generation: u64, stamp: u64, retry_after: Nanos) {
+    fn settle_throttled(
+        &self,
+        generation: u64,
+        stamp: u64,
+        retry_after: Nanos,
+        symptom: &'static Symptom,
+    ) {
         let now = now();
         let slow = self.is_slow(stamp, now);
         let random = fastrand::u64(..);
         self.locked(now, |locked| {
             let state = &mut locked.state;
+            state.expect(symptom);
             state.settle_throttled(generation, stamp, retry_after, slow, now, random);
         });
     }
@@ -377,7 +387,7 @@ impl CircuitBreaker {
         } else {
             Outcome::Ignored
         };
-        self.settle(generation, stamp, outcome);
+        self.settle(generation, stamp, outcome, Symptom::refused(rejected));
     }
 
     /// Changes the state under the lock, makes that visible, and reports it afterwards.
@@ -823,6 +833,7 @@ pub use snapshot::{
     CircuitBreakerCounts, CircuitBreakerOverride, CircuitBreakerSnapshot, CircuitBreakerWindow,
     TimeInStates,
 };
+pub use symptoms::CircuitBreakerSymptom;
 
 // ---- Tests
 

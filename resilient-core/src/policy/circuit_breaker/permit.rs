@@ -1,8 +1,9 @@
 //! What a call holds while a circuit breaker has let it in.
 
 use super::CircuitBreaker;
+use super::symptoms::{Of, Symptom, Symptoms};
 use crate::frame::Frame;
-use crate::outcome::{Outcome, Verdict};
+use crate::outcome::{Inside, Outcome, Verdict};
 use crate::time::nanos;
 
 /// A permit's generation when it holds nothing (any more).
@@ -34,32 +35,80 @@ impl CircuitBreakerPermit<'_> {
     /// breaker for as long as it says. A second verdict changes nothing.
     #[inline]
     pub fn settle(&mut self, verdict: Verdict) {
-        let generation = std::mem::replace(&mut self.generation, RELEASED);
-        if generation == RELEASED {
-            return;
-        }
         match verdict {
-            Verdict::Success => self.breaker.succeed(generation, self.stamp),
-            verdict => self.settle_otherwise(generation, verdict),
+            Verdict::Success => self.succeed(),
+            verdict => self.settle_otherwise(verdict, Symptoms::UNTYPED),
+        }
+    }
+
+    /// As [`settle`](Self::settle), with the outcome about which the verdict is: so that the breaker can
+    /// say, once it has opened, of which class and type the errors were. What they say is not looked at.
+    ///
+    /// ```
+    /// use resilient_core::{
+    ///     CircuitBreaker, CircuitBreakerPolicy, Failure, Frame, Inside, LivePolicy, Verdict,
+    /// };
+    /// use std::num::ParseIntError;
+    ///
+    /// let policy = CircuitBreakerPolicy::new().failure_threshold(1).checked();
+    /// let breaker = CircuitBreaker::new("pricing", &policy);
+    /// let outcome: Inside<u8, ParseIntError> = "seven".parse().map_err(Failure::Error);
+    ///
+    /// let frame = Frame::new();
+    /// breaker.admit(&frame).unwrap().settle_with(Verdict::Failure, &outcome);
+    /// let seen = breaker.snapshot();
+    /// assert_eq!(seen.tripped_by.unwrap()[0].type_name, Some("core::num::error::ParseIntError"));
+    /// assert!(seen.why.unwrap().ends_with(": 1 × transient ParseIntError"));
+    /// ```
+    #[inline]
+    pub fn settle_with<T, E>(&mut self, verdict: Verdict, outcome: &Inside<T, E>) {
+        match verdict {
+            Verdict::Success => self.succeed(),
+            verdict => {
+                let symptoms = match outcome {
+                    Ok(_) => Of::<T>::ANSWER,
+                    Err(_) => Of::<E>::ERROR,
+                };
+                self.settle_otherwise(verdict, symptoms);
+            }
+        }
+    }
+
+    #[inline]
+    fn succeed(&mut self) {
+        let generation = std::mem::replace(&mut self.generation, RELEASED);
+        if generation != RELEASED {
+            self.breaker.succeed(generation, self.stamp);
         }
     }
 
     /// Apart, so that a call which succeeds need not have its verdict in memory.
     #[inline(never)]
-    fn settle_otherwise(&self, generation: u64, verdict: Verdict) {
+    fn settle_otherwise(&mut self, verdict: Verdict, symptoms: &'static Symptoms) {
+        let generation = std::mem::replace(&mut self.generation, RELEASED);
+        if generation == RELEASED {
+            return;
+        }
         let (breaker, stamp) = (self.breaker, self.stamp);
         match verdict {
             Verdict::Success | Verdict::NoFailure | Verdict::Permanent => {
                 breaker.succeed(generation, stamp);
             }
-            Verdict::Advised {
-                retry_after: Some(retry_after),
-                ..
-            } => breaker.settle_throttled(generation, stamp, nanos(retry_after)),
-            Verdict::Failure | Verdict::Advised { .. } => {
-                breaker.settle(generation, stamp, Outcome::Failure);
+            Verdict::Advised { class, .. } => {
+                let symptom = symptoms.of_class(class);
+                match class.retry_after() {
+                    Some(asked) => {
+                        breaker.settle_throttled(generation, stamp, nanos(asked), symptom);
+                    }
+                    None => breaker.settle(generation, stamp, Outcome::Failure, symptom),
+                }
             }
-            Verdict::Ignored => breaker.settle(generation, stamp, Outcome::Ignored),
+            Verdict::Failure => {
+                breaker.settle(generation, stamp, Outcome::Failure, &symptoms.plain)
+            }
+            Verdict::Ignored => {
+                breaker.settle(generation, stamp, Outcome::Ignored, Symptom::UNKNOWN)
+            }
             Verdict::Rejected { rejected, .. } => {
                 breaker.settle_rejected(generation, stamp, rejected);
             }
@@ -72,7 +121,13 @@ impl Drop for CircuitBreakerPermit<'_> {
     fn drop(&mut self) {
         if self.generation != RELEASED {
             let outcome = self.frame.ending();
-            self.breaker.settle(self.generation, self.stamp, outcome);
+            let symptom = if std::thread::panicking() {
+                Symptom::PANICKED
+            } else {
+                Symptom::CUT_OFF
+            };
+            self.breaker
+                .settle(self.generation, self.stamp, outcome, symptom);
         }
     }
 }

@@ -5,6 +5,7 @@ use super::phase::{
     Admission, CircuitBreakerState, Climb, Phase, Probe, Totals, Transition, Watch,
 };
 use super::rules::{FailureRule, Rules, WindowRule};
+use super::symptoms::{CircuitBreakerSymptom, Newest, Symptom};
 use crate::outcome::Outcome;
 use crate::setting::{Override, Share};
 use crate::time::{NEVER, Nanos, nanos};
@@ -29,6 +30,7 @@ pub(super) struct State {
     /// Failures without a success between them.
     streak: u32,
     window: Option<Window>,
+    symptoms: Newest,
     /// Who is inside half-open, in the order of their deadlines.
     probes: VecDeque<Probe>,
     next_probe: u64,
@@ -50,6 +52,7 @@ impl State {
             lengthened: 0,
             streak: 0,
             window: rules.empty_window(),
+            symptoms: Newest::new(),
             probes: VecDeque::with_capacity(rules.reserved_probes()),
             next_probe: 0,
             why: None,
@@ -340,6 +343,11 @@ impl State {
         }
     }
 
+    /// Says what the result is like that is settled next, should it be a failure.
+    pub(super) fn expect(&mut self, symptom: &'static Symptom) {
+        self.symptoms.expect(symptom);
+    }
+
     /// The result of a call that was admitted in `generation`, with `probe` if that was half-open.
     ///
     /// `random` is any number, all of them equally likely.
@@ -423,8 +431,31 @@ impl State {
         if let Some(window) = &mut self.window {
             window.push(mark, now);
         }
+        if mark.failed {
+            let (window, streak) = (&self.window, self.streak);
+            let failures = || window.as_ref().map(|window| window.counts().failures);
+            self.symptoms
+                .record(|| failures().unwrap_or(streak.into()).saturating_sub(1));
+        }
         if let Some(cause) = self.tripped() {
             self.open(cause, now, random);
+        }
+    }
+
+    /// What the failures were like for which it opens.
+    fn symptoms_of(&self, cause: &Cause) -> Vec<CircuitBreakerSymptom> {
+        match cause {
+            Cause::FailuresInARow { failures, .. } => {
+                self.symptoms.of_the_newest((*failures).into())
+            }
+            Cause::FailuresAmong { counts, .. } | Cause::FailureRate { counts, .. } => {
+                self.symptoms.of_the_newest(counts.failures)
+            }
+            Cause::SlowCallRate { counts, .. } => {
+                vec![CircuitBreakerSymptom::new(Symptom::SLOW, counts.slow)]
+            }
+            Cause::Throttled(_) | Cause::ProbeFailed { .. } => self.symptoms.of_this_one(),
+            _ => Vec::new(),
         }
     }
 
@@ -619,6 +650,10 @@ impl State {
     }
 
     fn open_for(&mut self, asked: Option<Nanos>, cause: Cause, now: Nanos, random: u64) {
+        let cause = match self.symptoms_of(&cause) {
+            symptoms if symptoms.is_empty() => cause,
+            symptoms => Cause::Named(Box::new(cause), symptoms),
+        };
         let rules = &self.rules;
         let now = now.max(self.since);
         if let Phase::Closed = self.phase {
@@ -674,6 +709,7 @@ impl State {
                 if let Some(window) = &mut self.window {
                     window.clear();
                 }
+                self.symptoms.clear();
             }
             Phase::ForcedOpen { .. } | Phase::Disabled { .. } => {
                 self.why = Some(Box::new(cause.clone()));
