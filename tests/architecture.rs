@@ -17,12 +17,13 @@ use std::fs;
 use std::path::Path;
 
 const CORE: &str = "resilient-core/src";
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
     "src",
     CORE,
     "resilient-macros/src",
     "resilient-config/src",
     "resilient-http/src",
+    "resilient-metrics/src",
     "resilient-tower/src",
     "xtask/src",
     "examples",
@@ -167,6 +168,7 @@ fn the_code_map_lists_every_file() {
         "resilient-http/src",
         "resilient-macros/src",
         "resilient-config/src",
+        "resilient-metrics/src",
         "resilient-tower/src",
     ] {
         let files = sources(folder);
@@ -183,6 +185,7 @@ fn every_member_takes_the_lints_of_the_workspace() {
         "resilient-config/",
         "resilient-core/",
         "resilient-macros/",
+        "resilient-metrics/",
         "resilient-tower/",
         "tests/databases/",
         "xtask/",

@@ -28,6 +28,7 @@ mod latency;
 mod outcome;
 mod policy;
 mod registry;
+pub mod series;
 mod setting;
 mod shape;
 mod site;

@@ -1,7 +1,7 @@
 //! Why a circuit breaker went from one state into another, in the words of its settings.
 
 use super::rules::WindowRule;
-use super::symptoms::CircuitBreakerSymptom;
+use super::symptoms::{CircuitBreakerSymptom, Newest, Symptom};
 use crate::setting::{Override, Ramp, Share, Span};
 use crate::time::Nanos;
 use crate::window::Counts;
@@ -49,6 +49,26 @@ pub(super) enum Cause {
 }
 
 impl Cause {
+    /// The same with what the failures were like, if anybody has said it.
+    pub(super) fn named(self, newest: &Newest) -> Self {
+        let symptoms = match &self {
+            Self::FailuresInARow { failures, .. } => newest.of_the_newest((*failures).into()),
+            Self::FailuresAmong { counts, .. } | Self::FailureRate { counts, .. } => {
+                newest.of_the_newest(counts.failures)
+            }
+            Self::SlowCallRate { counts, .. } => {
+                vec![CircuitBreakerSymptom::new(Symptom::SLOW, counts.slow)]
+            }
+            Self::Throttled(_) | Self::ProbeFailed { .. } => newest.of_this_one(),
+            _ => Vec::new(),
+        };
+        if symptoms.is_empty() {
+            self
+        } else {
+            Self::Named(Box::new(self), symptoms)
+        }
+    }
+
     /// What the failures were like for which it opened; `None` if failures are not the reason.
     pub(super) fn symptoms(&self) -> Option<&[CircuitBreakerSymptom]> {
         match self {

@@ -356,7 +356,7 @@ impl CircuitBreaker {
         self.locked(now, |locked| {
             // Half-open, the stamp is the number of the probe, and no call is slow.
             let state = &mut locked.state;
-            state.expect(symptom);
+            state.symptoms.expect(symptom);
             state.settle(generation, stamp, outcome, slow, now, random);
         });
     }
@@ -374,20 +374,9 @@ impl CircuitBreaker {
         let random = fastrand::u64(..);
         self.locked(now, |locked| {
             let state = &mut locked.state;
-            state.expect(symptom);
+            state.symptoms.expect(symptom);
             state.settle_throttled(generation, stamp, retry_after, slow, now, random);
         });
-    }
-
-    fn settle_rejected(&self, generation: u64, stamp: u64, rejected: Rejected) {
-        let counts = self.head.0.count_rejections.load(Ordering::Relaxed);
-        let is_failure = matches!(rejected, Rejected::TimedOut(_)) || rejected.is_injected();
-        let outcome = if counts || is_failure {
-            Outcome::Failure
-        } else {
-            Outcome::Ignored
-        };
-        self.settle(generation, stamp, outcome, Symptom::refused(rejected));
     }
 
     /// Changes the state under the lock, makes that visible, and reports it afterwards.

@@ -2,8 +2,12 @@
 
 use super::CircuitBreaker;
 use super::symptoms::{Of, Symptom, Symptoms};
+use crate::error::Rejected;
 use crate::frame::Frame;
+#[cfg(feature = "testing")]
+use crate::outcome::Failure;
 use crate::outcome::{Inside, Outcome, Verdict};
+use crate::sync::Ordering;
 use crate::time::nanos;
 
 /// A permit's generation when it holds nothing (any more).
@@ -67,6 +71,10 @@ impl CircuitBreakerPermit<'_> {
             verdict => {
                 let symptoms = match outcome {
                     Ok(_) => Of::<T>::ANSWER,
+                    #[cfg(feature = "testing")]
+                    Err(Failure::Rejected(by_chaos)) if by_chaos.is_injected() => {
+                        Symptoms::INJECTED
+                    }
                     Err(_) => Of::<E>::ERROR,
                 };
                 self.settle_otherwise(verdict, symptoms);
@@ -116,15 +124,28 @@ impl CircuitBreakerPermit<'_> {
     }
 }
 
+impl CircuitBreaker {
+    fn settle_rejected(&self, generation: u64, stamp: u64, rejected: Rejected) {
+        let counts = self.head.0.count_rejections.load(Ordering::Relaxed);
+        let is_failure = matches!(rejected, Rejected::TimedOut(_)) || rejected.is_injected();
+        let outcome = if counts || is_failure {
+            Outcome::Failure
+        } else {
+            Outcome::Ignored
+        };
+        self.settle(generation, stamp, outcome, Symptom::refused(rejected));
+    }
+}
+
 impl Drop for CircuitBreakerPermit<'_> {
     #[inline]
     fn drop(&mut self) {
         if self.generation != RELEASED {
             let outcome = self.frame.ending();
-            let symptom = if std::thread::panicking() {
-                Symptom::PANICKED
-            } else {
-                Symptom::CUT_OFF
+            let symptom = match outcome {
+                Outcome::Failure if std::thread::panicking() => Symptom::PANICKED,
+                Outcome::Failure => Symptom::CUT_OFF,
+                _ => Symptom::UNKNOWN,
             };
             self.breaker
                 .settle(self.generation, self.stamp, outcome, symptom);

@@ -2,13 +2,13 @@
 
 use super::cause::Cause;
 use super::phase::{
-    Admission, CircuitBreakerState, Climb, Phase, Probe, Totals, Transition, Watch,
+    Admission, CircuitBreakerState, Climb, Phase, Probe, Totals, Transition, Watch, end,
 };
 use super::rules::{FailureRule, Rules, WindowRule};
-use super::symptoms::{CircuitBreakerSymptom, Newest, Symptom};
+use super::symptoms::Newest;
 use crate::outcome::Outcome;
 use crate::setting::{Override, Share};
-use crate::time::{NEVER, Nanos, nanos};
+use crate::time::Nanos;
 use crate::window::{Counts, Mark, Window};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub(super) struct State {
     /// Failures without a success between them.
     streak: u32,
     window: Option<Window>,
-    symptoms: Newest,
+    pub(super) symptoms: Newest,
     /// Who is inside half-open, in the order of their deadlines.
     probes: VecDeque<Probe>,
     next_probe: u64,
@@ -343,11 +343,6 @@ impl State {
         }
     }
 
-    /// Says what the result is like that is settled next, should it be a failure.
-    pub(super) fn expect(&mut self, symptom: &'static Symptom) {
-        self.symptoms.expect(symptom);
-    }
-
     /// The result of a call that was admitted in `generation`, with `probe` if that was half-open.
     ///
     /// `random` is any number, all of them equally likely.
@@ -432,30 +427,10 @@ impl State {
             window.push(mark, now);
         }
         if mark.failed {
-            let (window, streak) = (&self.window, self.streak);
-            let failures = || window.as_ref().map(|window| window.counts().failures);
-            self.symptoms
-                .record(|| failures().unwrap_or(streak.into()).saturating_sub(1));
+            self.symptoms.record(self.window.as_ref(), self.streak);
         }
         if let Some(cause) = self.tripped() {
             self.open(cause, now, random);
-        }
-    }
-
-    /// What the failures were like for which it opens.
-    fn symptoms_of(&self, cause: &Cause) -> Vec<CircuitBreakerSymptom> {
-        match cause {
-            Cause::FailuresInARow { failures, .. } => {
-                self.symptoms.of_the_newest((*failures).into())
-            }
-            Cause::FailuresAmong { counts, .. } | Cause::FailureRate { counts, .. } => {
-                self.symptoms.of_the_newest(counts.failures)
-            }
-            Cause::SlowCallRate { counts, .. } => {
-                vec![CircuitBreakerSymptom::new(Symptom::SLOW, counts.slow)]
-            }
-            Cause::Throttled(_) | Cause::ProbeFailed { .. } => self.symptoms.of_this_one(),
-            _ => Vec::new(),
         }
     }
 
@@ -650,10 +625,7 @@ impl State {
     }
 
     fn open_for(&mut self, asked: Option<Nanos>, cause: Cause, now: Nanos, random: u64) {
-        let cause = match self.symptoms_of(&cause) {
-            symptoms if symptoms.is_empty() => cause,
-            symptoms => Cause::Named(Box::new(cause), symptoms),
-        };
+        let cause = cause.named(&self.symptoms);
         let rules = &self.rules;
         let now = now.max(self.since);
         if let Phase::Closed = self.phase {
@@ -722,10 +694,4 @@ impl State {
             self.why = None;
         }
     }
-}
-
-fn end(by_hand: &Override, now: Nanos) -> Nanos {
-    by_hand
-        .lasts()
-        .map_or(NEVER, |lasts| now.saturating_add(nanos(lasts)))
 }

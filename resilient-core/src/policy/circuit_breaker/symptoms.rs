@@ -3,16 +3,20 @@
 
 use crate::class::Class;
 use crate::error::Rejected;
+use crate::window::Window;
 use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
 
 /// How many kinds of failures are told apart at a time.
-const KNOWN: usize = 6;
+const KNOWN: usize = 5;
 /// What stands for all kinds beyond these.
-const OTHER: u8 = 0xff;
+const OTHER: u8 = 0xf;
 /// How many of the newest failures are remembered.
-const REMEMBERED: usize = 128;
+const REMEMBERED: usize = 64;
+
+#[allow(clippy::cast_possible_truncation, reason = "sixty-four")]
+const REMEMBERED_BYTE: u8 = REMEMBERED as u8;
 
 /// The name of a type, asked for only when somebody wants to read it.
 type Name = fn() -> &'static str;
@@ -138,6 +142,13 @@ impl Symptoms {
         ..Self::errors(nameless)
     };
 
+    /// Of a failure that a chaos switch has made.
+    #[cfg(feature = "testing")]
+    pub(super) const INJECTED: &'static Self = &Self {
+        plain: Symptom::of_refusal(Refusal::Injected),
+        ..Self::errors(type_name::<Rejected>)
+    };
+
     const fn errors(name: Name) -> Self {
         Self {
             plain: Symptom::of(Sign::Transient, name),
@@ -240,30 +251,36 @@ impl fmt::Display for Short {
 pub(super) struct Newest {
     /// What the result is like that is settled next, should it be a failure.
     next: &'static Symptom,
-    /// What the newest failure was like, and the number of its kind.
-    newest: (&'static Symptom, u8),
-    recorded: u64,
+    newest: &'static Symptom,
     /// The kinds that are told apart, in no order.
     known: [&'static Symptom; KNOWN],
-    /// For each failure the number of its kind, in a circle.
-    circle: [u8; REMEMBERED],
+    /// For each failure the number of its kind, in a circle; two in a byte.
+    circle: [u8; REMEMBERED / 2],
+    /// The number of the newest.
+    number: u8,
+    /// Where the next one goes.
+    place: u8,
+    /// How many there are.
+    held: u8,
 }
 
 impl Newest {
     pub(super) const fn new() -> Self {
         Self {
             next: Symptom::UNKNOWN,
-            newest: (Symptom::UNKNOWN, OTHER),
-            recorded: 0,
+            newest: Symptom::UNKNOWN,
             known: [Symptom::UNKNOWN; KNOWN],
-            circle: [OTHER; REMEMBERED],
+            circle: [0; REMEMBERED / 2],
+            number: OTHER,
+            place: 0,
+            held: 0,
         }
     }
 
     pub(super) const fn clear(&mut self) {
-        self.newest = (Symptom::UNKNOWN, OTHER);
-        self.recorded = 0;
-        self.known = [Symptom::UNKNOWN; KNOWN];
+        let next = self.next;
+        *self = Self::new();
+        self.next = next;
     }
 
     /// Says what the result is like that is settled next.
@@ -272,42 +289,51 @@ impl Newest {
         self.next = symptom;
     }
 
-    /// A failure; `matter` says how many before it still decide something.
+    /// A failure, after which the window, or else the failures in a row, are these.
     #[inline]
-    pub(super) fn record(&mut self, matter: impl FnOnce() -> u64) {
+    pub(super) fn record(&mut self, window: Option<&Window>, streak: u32) {
         // One kind may be told at several places.
-        if !std::ptr::eq(self.next, self.newest.0) {
-            self.find(matter());
+        if !std::ptr::eq(self.next, self.newest) {
+            self.find(window, streak);
         }
-        self.circle[place(self.recorded)] = self.newest.1;
-        self.recorded += 1;
+        let place = usize::from(self.place) % REMEMBERED;
+        let (byte, shift) = (&mut self.circle[place / 2], place % 2 * 4);
+        *byte = *byte & (0xf0 >> shift) | self.number << shift;
+        self.place = self.place.wrapping_add(1);
+        self.held = self.held.max(self.place.min(REMEMBERED_BYTE));
     }
 
     /// Finds out the number of what comes next, which may take the place of a kind that matters no more.
     #[inline(never)]
-    fn find(&mut self, matter: u64) {
+    fn find(&mut self, window: Option<&Window>, streak: u32) {
         let known = self.known.iter().position(|known| *known == self.next);
         let free = || {
-            let (counts, _) = self.counts(matter);
+            let failures = window.map_or(streak.into(), |window| window.counts().failures);
+            let (counts, _) = self.counts(failures.saturating_sub(1));
             counts.iter().position(|count| *count == 0)
         };
-        let number = match known.or_else(free) {
-            _ if self.next.is_unknown() => OTHER,
-            Some(at) => {
-                self.known[at] = self.next;
-                u8::try_from(at).unwrap_or(OTHER)
-            }
-            None => OTHER,
+        let number = if self.next.is_unknown() {
+            None
+        } else {
+            known.or_else(free)
         };
-        self.newest = (self.next, number);
+        if let Some(at) = number {
+            self.known[at] = self.next;
+        }
+        self.newest = self.next;
+        self.number = number.and_then(|at| u8::try_from(at).ok()).unwrap_or(OTHER);
     }
 
     /// How many of the newest `failures` were of each kind, and how many of no kind that is known.
     fn counts(&self, failures: u64) -> ([u64; KNOWN], u64) {
         let (mut counts, mut named) = ([0; KNOWN], 0);
-        let held = failures.min(self.recorded).min(REMEMBERED as u64);
-        for at in self.recorded - held..self.recorded {
-            if let Some(count) = counts.get_mut(usize::from(self.circle[place(at)])) {
+        let held = failures.min(self.held.into());
+        let mut place = self.place;
+        for _ in 0..held {
+            place = place.wrapping_sub(1);
+            let at = usize::from(place) % REMEMBERED;
+            let number = self.circle[at / 2] >> (at % 2 * 4) & 0xf;
+            if let Some(count) = counts.get_mut(usize::from(number)) {
                 *count += 1;
                 named += 1;
             }
@@ -340,11 +366,6 @@ impl Newest {
     }
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "it is taken modulo less")]
-const fn place(number: u64) -> usize {
-    number as usize % REMEMBERED
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -352,9 +373,9 @@ mod tests {
     const A: &Symptom = &Symptom::of(Sign::Transient, || "a::A");
     const B: &Symptom = &Symptom::of(Sign::Refused(Refusal::TimedOut), || "b::B");
 
-    fn record(symptoms: &mut Newest, symptom: &'static Symptom, matter: u64) {
+    fn record(symptoms: &mut Newest, symptom: &'static Symptom, matter: u32) {
         symptoms.expect(symptom);
-        symptoms.record(|| matter);
+        symptoms.record(None, matter + 1);
     }
 
     fn texts(symptoms: &[CircuitBreakerSymptom]) -> Vec<String> {
@@ -381,7 +402,7 @@ mod tests {
     #[test]
     fn what_no_failure_was_said_to_be_like_has_no_name() {
         let mut symptoms = Newest::new();
-        symptoms.record(|| 0);
+        symptoms.record(None, 1);
         assert_eq!(symptoms.of_the_newest(1), []);
         assert_eq!(symptoms.of_this_one(), []);
         record(&mut symptoms, A, 1);
@@ -419,7 +440,7 @@ mod tests {
         );
         let named = all(8).of_the_newest(8);
         assert_eq!(named.len(), KNOWN + 1);
-        assert_eq!(named[KNOWN].to_string(), "2 × other");
+        assert_eq!(named[KNOWN].to_string(), "3 × other");
     }
 
     #[test]
@@ -434,13 +455,18 @@ mod tests {
     #[test]
     fn what_is_told_of_many_failures_adds_up_to_all_of_them() {
         let mut symptoms = Newest::new();
-        for number in 0..1000_u64 {
+        for number in 0..1000 {
             record(&mut symptoms, if number % 4 == 0 { A } else { B }, number);
         }
         assert_eq!(
             texts(&symptoms.of_the_newest(1000)),
-            ["96 × timed_out B", "32 × transient A", "872 × other"]
+            ["48 × timed_out B", "16 × transient A", "936 × other"]
         );
+    }
+
+    #[test]
+    fn what_is_remembered_takes_two_lines_of_cache() {
+        assert!(size_of::<Newest>() <= 128, "{}", size_of::<Newest>());
     }
 
     #[test]
