@@ -47,7 +47,7 @@ async fn call<F: Future<Output = Answer>>(work: impl Fn() -> F) -> Inside<u32, &
                 frame.wait();
                 delay.await;
             };
-            permit.settle(Judge::<Answer>::new().verdict(&outcome));
+            permit.settle_with(Judge::<Answer>::new().verdict(&outcome), &outcome);
             outcome
         })
         .await

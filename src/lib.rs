@@ -75,6 +75,7 @@
 //! - `config` (off): settings from TOML files and environment variables, in `resilient::config`.
 //! - `http` (off): [`http`], a router with a page for people, JSON, a live stream, Prometheus text, and
 //!   control.
+//! - `metrics` (off): the numbers of all policies for the facade `metrics`, in the module `metrics`.
 //! - `serde` (off): snapshots, events and settings implement `serde::Serialize`.
 //! - `reqwest` (off): `reqwest::Error` is [`Classify`](macro@Classify), and `resilient::reqwest::check`
 //!   keeps the status and `Retry-After` of a response that failed.
@@ -100,6 +101,12 @@ pub mod testing {
 #[doc = include_str!("../docs/http.md")]
 pub mod http {
     pub use resilient_http::*;
+}
+
+#[cfg(feature = "metrics")]
+#[doc = include_str!("../docs/metrics.md")]
+pub mod metrics {
+    pub use resilient_metrics::*;
 }
 
 #[cfg(feature = "tower")]

@@ -23,6 +23,7 @@ const SOURCES: [&str; 11] = [
     "resilient-macros/src",
     "resilient-config/src",
     "resilient-http/src",
+    "resilient-metrics/src",
     "resilient-tower/src",
     "xtask/src",
     "examples",
@@ -168,6 +169,7 @@ fn the_code_map_lists_every_file() {
         "resilient-http/src",
         "resilient-macros/src",
         "resilient-config/src",
+        "resilient-metrics/src",
         "resilient-tower/src",
     ] {
         let files = sources(folder);
@@ -184,6 +186,7 @@ fn every_member_takes_the_lints_of_the_workspace() {
         "resilient-config/",
         "resilient-core/",
         "resilient-macros/",
+        "resilient-metrics/",
         "resilient-tower/",
         "tests/databases/",
         "tests/models/",

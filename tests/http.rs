@@ -562,7 +562,11 @@ struct Stream {
 
 impl Stream {
     async fn open(asked: &Asked, path: &str, last: Option<&str>) -> Found<Self> {
-        let mut request = asked.request(Method::GET, path, "ana");
+        Self::open_as(asked, path, last, "ana").await
+    }
+
+    async fn open_as(asked: &Asked, path: &str, last: Option<&str>, user: &str) -> Found<Self> {
+        let mut request = asked.request(Method::GET, path, user);
         if let Some(last) = last {
             request = request.header("last-event-id", last);
         }
@@ -684,5 +688,58 @@ async fn a_page_of_somebody_else_gets_no_stream() -> Found<()> {
         .send()
         .await?;
     assert_eq!(foreign.status(), 403);
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_keys_of_events_are_shown_to_those_who_may_see_them() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let breaker = breaker("http.keyed.events");
+    let asked = Asked::by_name().await?;
+    let mut ana = Stream::open(&asked, "/events/stream", None).await?;
+    let mut reader = Stream::open_as(&asked, "/events/stream", None, "reader").await?;
+    for _ in 0..5 {
+        let acme = breaker.keyed("acme");
+        acme.admit(&resilient::Frame::new())?
+            .settle(resilient::Verdict::Failure);
+    }
+    let opened = "\"to\":\"open\"";
+    ana.until(opened).await?;
+    assert!(ana.text.contains("\"key\":\"acme\""), "{}", ana.text);
+    reader.until(opened).await?;
+    assert!(reader.text.contains("\"key\":null"), "{}", reader.text);
+    assert!(!reader.text.contains("acme"), "{}", reader.text);
+
+    for (user, key) in [("ana", json!("acme")), ("reader", Value::Null)] {
+        let events = asked.request(Method::GET, "/events", user).send().await?;
+        let events: Value = events.json().await?;
+        let events = events["events"].as_array().ok_or("a list")?;
+        let opened = events
+            .iter()
+            .find(|event| event["policy"] == "http.keyed.events");
+        assert_eq!(opened.ok_or("it is remembered")?["key"], key, "{user}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_does_not_read_its_stream_holds_up_nobody_and_is_told_what_it_missed()
+-> Found<()> {
+    let _alone = ALONE.lock().await;
+    let breaker = breaker("http.slow.client");
+    let asked = Asked::by_name().await?;
+    let mut slow = Stream::open(&asked, "/events/stream?all=true", None).await?;
+    breaker.force_open("a flood");
+    for _ in 0..40 {
+        for _ in 0..1000 {
+            assert!(breaker.admit(&resilient::Frame::new()).is_err());
+        }
+        tokio::task::yield_now().await;
+    }
+    let mut quick = Stream::open(&asked, "/events/stream", None).await?;
+    breaker.reset("the flood is over");
+    quick.until("the flood is over").await?;
+    assert_eq!(asked.get("/overview").await?.status(), 200);
+    slow.until("event: lagged\ndata: {\"missed\":").await?;
     Ok(())
 }

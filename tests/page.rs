@@ -10,8 +10,9 @@ mod served;
 use browser::{Browser, DESKTOP, Found, Window};
 use resilient::http::{Access, Actor, Options};
 use resilient::{
-    CircuitBreakerPolicy, CircuitBreakerState, Rejected, bulkhead, circuit_breaker, fallback,
-    policy, registry, retry, timeout,
+    BulkheadPolicy, CircuitBreakerPolicy, CircuitBreakerState, Frame, Rate, RateLimitPolicy,
+    Rejected, Verdict, bulkhead, circuit_breaker, fallback, hedge, policy, registry, retry,
+    timeout,
 };
 use served::served;
 use tokio::sync::Mutex;
@@ -95,7 +96,7 @@ async fn is_red_and_tells_why(browser: &Browser) -> Found<()> {
     let text = browser.script(&format!("return {tile}.innerText")).await?;
     let text = text.as_str().unwrap_or_default();
     for told in [
-        "3 of the last 3 calls failed (failure_threshold = 3)",
+        "3 of the last 3 calls failed (failure_threshold = 3): 3 × transient Error",
         "tried again in",
         "affects page::price",
         "set at tests/page.rs:",
@@ -299,5 +300,122 @@ async fn who_may_not_steer_sees_no_button_and_nothing_is_asked_of_others() -> Fo
     });
     assert_eq!(other.count(), 0, "{complaints:?}");
     odd.reset("the test is over");
+    browser.close().await
+}
+
+#[hedge("page.hedged", 1ms)]
+async fn slow() -> Result<u32, Error> {
+    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    Ok(7)
+}
+
+#[retry("page.retried", 3, backoff = fixed(1ms), budget = 50%)]
+async fn retried(is_up: bool) -> Result<u32, Error> {
+    if is_up { Ok(7) } else { Err(Error::Down) }
+}
+
+#[fallback("page.remembered", stale = 10m, key = article)]
+async fn remembered(article: u32, is_up: bool) -> Result<u32, Error> {
+    if is_up { Ok(article) } else { Err(Error::Down) }
+}
+
+#[timeout("page.cut", 1ms)]
+async fn cut() -> Result<u32, Error> {
+    std::future::pending().await
+}
+
+/// Something to see of every kind.
+async fn something_of_every_kind() -> Found<()> {
+    assert_eq!(slow().await?, 7);
+    assert_eq!(retried(true).await?, 7);
+    assert!(retried(false).await.is_err());
+    assert_eq!(remembered(3, true).await?, 3);
+    assert_eq!(remembered(3, false).await?, 3, "as it was");
+    assert!(remembered(4, false).await.is_err(), "never seen");
+    assert!(cut().await.is_err());
+    let minute = std::time::Duration::from_secs(60);
+    policy("page.limited")
+        .rate_limit(RateLimitPolicy::new().rate(Rate::new(3, minute)))
+        .bulkhead(BulkheadPolicy::new().limit(2).queue(4))
+        .register()?;
+    let limit = registry()
+        .rate_limit("page.limited")
+        .ok_or("it is registered")?;
+    for _ in 0..3 {
+        limit.try_admit()?;
+    }
+    assert!(limit.try_admit().is_err());
+    policy("page.keyed")
+        .circuit_breaker(CircuitBreakerPolicy::new().failure_threshold(1))
+        .register()?;
+    let keyed = registry()
+        .circuit_breaker("page.keyed")
+        .ok_or("it is registered")?;
+    for (tenant, verdict) in [("acme", Verdict::Failure), ("umbra", Verdict::Success)] {
+        let instance = keyed.keyed(tenant);
+        instance.admit(&Frame::new())?.settle(verdict);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_kind_shows_what_matters_of_it() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let Some(browser) = Browser::open(DESKTOP).await? else {
+        return Ok(());
+    };
+    something_of_every_kind().await?;
+    let bulkhead = registry()
+        .bulkhead("page.limited")
+        .ok_or("it is registered")?;
+    let frame = Frame::new();
+    let _inside = bulkhead.try_admit(&frame)?;
+    browser.go(&served(with_control()).await?).await?;
+    for (label, told) in [
+        ("hedge page.hedged", &["hedged 1"][..]),
+        (
+            "retry page.retried",
+            &[
+                "load at most ×3",
+                "in the last 10 s ×",
+                "budget left",
+                "extra attempts 2",
+                "given up 1",
+            ],
+        ),
+        (
+            "fallback page.remembered",
+            &["answered stale 1", "nothing kept 1"],
+        ),
+        ("timeout page.cut", &["after 1 ms", "cut off 1"]),
+        ("rate limit page.limited", &["0 of 3 left", "refused 1"]),
+        (
+            "bulkhead page.limited",
+            &["1 of 2 inside", "waiting 0 of 4"],
+        ),
+        (
+            "circuit breaker page.keyed",
+            &["keys 2 of", "refusing for 1 key"],
+        ),
+    ] {
+        let tile = format!("document.querySelector('.tile[aria-label={label:?}]')");
+        browser.wait_for(&format!("{tile} !== null")).await?;
+        let text = browser.script(&format!("return {tile}.innerText")).await?;
+        let text = text.as_str().unwrap_or_default();
+        for told in told {
+            assert!(
+                text.contains(told),
+                "{label}: {told:?} is missing in {text}"
+            );
+        }
+        assert!(!text.contains("acme"), "keys are not shown");
+    }
+    let filled = "[...document.querySelectorAll('.meter')].filter((one) => !one.hidden).length";
+    let filled = browser.script(&format!("return {filled}")).await?;
+    assert!(
+        filled.as_u64().is_some_and(|meters| meters >= 2),
+        "{filled}"
+    );
+    browser.picture("every-kind").await?;
     browser.close().await
 }

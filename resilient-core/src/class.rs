@@ -43,6 +43,28 @@ pub enum Class {
     Ignored,
 }
 
+impl Class {
+    /// A stable name, for example `transient`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::Throttled { .. } => "throttled",
+            Self::Permanent => "permanent",
+            Self::Ignored => "ignored",
+        }
+    }
+
+    /// For how long the callee wants to be left alone, if it said so.
+    #[must_use]
+    pub const fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::Throttled { retry_after } => retry_after,
+            Self::Transient | Self::Permanent | Self::Ignored => None,
+        }
+    }
+}
+
 /// How an error wants to be retried. What it leaves open, the policy decides.
 ///
 /// ```

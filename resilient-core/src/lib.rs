@@ -31,6 +31,7 @@ mod latency;
 mod outcome;
 mod policy;
 mod registry;
+pub mod series;
 mod setting;
 mod shape;
 mod site;
@@ -77,12 +78,12 @@ pub use policy::{
     Algorithm, Attempt, AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadAdmission,
     BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, CircuitBreaker, CircuitBreakerCounts,
     CircuitBreakerOverride, CircuitBreakerPermit, CircuitBreakerPolicy, CircuitBreakerSnapshot,
-    CircuitBreakerState, CircuitBreakerWindow, Delay, Delaying, Fallback, FallbackPolicy,
-    FallbackSnapshot, Hedge, HedgeAfter, HedgePolicy, HedgeSnapshot, IdempotencyKey, Keep,
-    LivePolicy, LiveSnapshot, Order, Origin, OtherSnapshot, Policy, Race, RateLimitAdmission,
-    RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry, RetryCall, RetryPolicy,
-    RetrySnapshot, Ruling, StaleAnswers, StaleKey, TimeInStates, Timed, Timeout, TimeoutPolicy,
-    TimeoutSnapshot, answered_stale,
+    CircuitBreakerState, CircuitBreakerSymptom, CircuitBreakerWindow, Delay, Delaying, Fallback,
+    FallbackPolicy, FallbackSnapshot, Hedge, HedgeAfter, HedgePolicy, HedgeSnapshot,
+    IdempotencyKey, Keep, LivePolicy, LiveSnapshot, Order, Origin, OtherSnapshot, Policy, Race,
+    RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry, RetryCall,
+    RetryPolicy, RetrySnapshot, Ruling, StaleAnswers, StaleKey, TimeInStates, Timed, Timeout,
+    TimeoutPolicy, TimeoutSnapshot, answered_stale,
 };
 pub use registry::{PolicyDefinition, RegisterError, Registry, policy};
 pub use setting::{

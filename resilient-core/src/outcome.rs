@@ -3,7 +3,6 @@
 use crate::class::{Class, Diagnosis, RetryHint};
 use crate::error::Rejected;
 use std::marker::PhantomData;
-use std::time::Duration;
 
 /// What one call says about whom it called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -104,10 +103,10 @@ pub enum Verdict {
     Success,
     /// A failure: an error, or an answer that `when_ok` takes for one.
     Failure,
-    /// A failure whose error says how to try again.
+    /// A failure whose error says more: that it is no transient one, or how to try again.
     Advised {
-        /// Not before this time has passed.
-        retry_after: Option<Duration>,
+        /// What kind of failure the error is; it is a failure here whatever that is.
+        class: Class,
         /// How often, and with which delays.
         hint: RetryHint,
     },
@@ -130,16 +129,12 @@ impl Verdict {
     /// The verdict on an error of this class, about which `when` has said nothing or yes.
     #[cold]
     fn on(class: Class, hint: RetryHint, when: Option<bool>) -> Self {
-        let retry_after = match (class, when) {
-            (Class::Throttled { retry_after }, _) => retry_after,
-            (Class::Permanent, None) => return Self::Permanent,
-            (Class::Ignored, None) => return Self::Ignored,
-            _ => None,
-        };
-        if retry_after.is_none() && hint == RetryHint::new() {
-            return Self::Failure;
+        match (class, when) {
+            (Class::Permanent, None) => Self::Permanent,
+            (Class::Ignored, None) => Self::Ignored,
+            (Class::Transient, _) if hint == RetryHint::new() => Self::Failure,
+            _ => Self::Advised { class, hint },
         }
-        Self::Advised { retry_after, hint }
     }
 }
 
@@ -335,7 +330,7 @@ impl<R: Fallible, When, Unless, WhenOk, WhenRejected> Judge<R, When, Unless, Whe
     /// neither does. What it says about the time and manner of trying again holds all the same.
     ///
     /// ```
-    /// use resilient_core::{Diagnosis, Failure, Judge, Verdict};
+    /// use resilient_core::{Class, Diagnosis, Failure, Judge, Verdict};
     /// use std::io::{Error, ErrorKind};
     ///
     /// let missing = Err(Failure::Error(Error::from(ErrorKind::NotFound)));
@@ -343,7 +338,8 @@ impl<R: Fallible, When, Unless, WhenOk, WhenRejected> Judge<R, When, Unless, Whe
     /// assert_eq!(judge.verdict_with(&missing, Diagnosis::of), Verdict::Permanent);
     ///
     /// let judge = Judge::<Result<u8, Error>>::new().when(|_| true);
-    /// assert_eq!(judge.verdict_with(&missing, Diagnosis::of), Verdict::Failure);
+    /// let verdict = judge.verdict_with(&missing, Diagnosis::of);
+    /// assert!(matches!(verdict, Verdict::Advised { class: Class::Permanent, .. }));
     /// ```
     #[inline]
     pub fn verdict_with(
@@ -408,6 +404,7 @@ fn failed<T, E>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     type Answer = Result<u8, &'static str>;
 
@@ -496,13 +493,21 @@ mod tests {
         let plain = RetryHint::new();
         let hint = plain.attempts(5);
         let throttled = |retry_after| Class::Throttled { retry_after };
-        let advised = |retry_after, hint| Verdict::Advised { retry_after, hint };
+        let advised = |class, hint| Verdict::Advised { class, hint };
         for (class, hint, expected) in [
             (Class::Transient, plain, Verdict::Failure),
-            (Class::Transient, hint, advised(None, hint)),
-            (throttled(None), plain, Verdict::Failure),
-            (throttled(Some(SECOND)), plain, advised(Some(SECOND), plain)),
-            (throttled(Some(SECOND)), hint, advised(Some(SECOND), hint)),
+            (Class::Transient, hint, advised(Class::Transient, hint)),
+            (throttled(None), plain, advised(throttled(None), plain)),
+            (
+                throttled(Some(SECOND)),
+                plain,
+                advised(throttled(Some(SECOND)), plain),
+            ),
+            (
+                throttled(Some(SECOND)),
+                hint,
+                advised(throttled(Some(SECOND)), hint),
+            ),
             (Class::Permanent, hint, Verdict::Permanent),
             (Class::Ignored, hint, Verdict::Ignored),
         ] {
@@ -523,10 +528,9 @@ mod tests {
             Class::Ignored,
         ] {
             let diagnose = |_: &&str| Diagnosis::Failure(class, hint);
-            let retry_after = matches!(class, Class::Throttled { .. }).then_some(SECOND);
             assert_eq!(
                 judge().when(|_| true).verdict_with(&error, diagnose),
-                Verdict::Advised { retry_after, hint }
+                Verdict::Advised { class, hint }
             );
             assert_eq!(
                 judge().when(|_| false).verdict_with(&error, diagnose),

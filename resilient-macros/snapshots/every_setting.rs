@@ -170,10 +170,11 @@ async fn send(partner: &Partner) -> Result<(), Error> {
             ),
         );
         __resilient_permit
-            .settle(
+            .settle_with(
                 __resilient::Judge::<Result<(), Error>>::new()
                     .unless(Error::is_ours)
                     .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
+                &__resilient_outcome,
             );
         __resilient_outcome
     };

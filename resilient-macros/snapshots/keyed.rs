@@ -139,9 +139,10 @@ async fn send(partner: &Partner, region: Region) -> Result<(), Error> {
             }
         };
         __resilient_permit
-            .settle(
+            .settle_with(
                 __resilient::Judge::<Result<(), Error>>::new()
                     .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
+                &__resilient_outcome,
             );
         __resilient_outcome
     };

@@ -144,9 +144,10 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
                 }
             };
             __resilient_permit
-                .settle(
+                .settle_with(
                     __resilient::Judge::<Result<Vec<u8>, Error>>::new()
                         .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
+                    &__resilient_outcome,
                 );
             __resilient_outcome
         };

@@ -137,10 +137,11 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
             }
         };
         __resilient_permit
-            .settle(
+            .settle_with(
                 __resilient::Judge::<Result<Price, PriceError>>::new()
                     .when(PriceError::is_transient)
                     .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
+                &__resilient_outcome,
             );
         __resilient_outcome
     };

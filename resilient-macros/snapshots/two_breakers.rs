@@ -86,18 +86,20 @@ async fn price(sku: &Sku) -> Result<Price, PriceError> {
                 ),
             );
             __resilient_permit
-                .settle(
+                .settle_with(
                     __resilient::Judge::<Result<Price, PriceError>>::new()
                         .when(PriceError::is_transient)
                         .when_ok(Price::is_old)
                         .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
+                    &__resilient_outcome,
                 );
             __resilient_outcome
         };
         __resilient_permit
-            .settle(
+            .settle_with(
                 __resilient::Judge::<Result<Price, PriceError>>::new()
                     .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
+                &__resilient_outcome,
             );
         __resilient_outcome
     };

@@ -103,7 +103,7 @@ where
             frame.wait();
             delay.await;
         };
-        permit.settle(judging.verdict(&outcome));
+        permit.settle_with(judging.verdict(&outcome), &outcome);
         outcome
     };
     policies.timeout.live().limit(nest).await

@@ -178,3 +178,52 @@ fn a_layer_is_listed_among_the_call_sites_once() {
     assert_eq!(listed[0].layers.len(), 6);
     assert_eq!(listed[0].layers[0].written, "layer(\"listed\")");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_is_dropped_gives_back_its_place_and_decides_nothing() {
+    policy("dropped")
+        .circuit_breaker(CircuitBreakerPolicy::new().failure_threshold(1))
+        .bulkhead(BulkheadPolicy::new().limit(1))
+        .register()
+        .expect("a name of this test");
+    let service = layer("dropped").layer(service_fn(waits));
+    let given_up = tokio::time::timeout(seconds(1), service.clone().oneshot(seconds(9))).await;
+    assert!(given_up.is_err());
+    let breaker = registry()
+        .circuit_breaker("dropped")
+        .expect("it is registered");
+    let counts = breaker.snapshot().counts;
+    assert_eq!((counts.abandoned, counts.failure), (1, 0));
+    assert_eq!(
+        service.oneshot(seconds(1)).await,
+        Ok(7),
+        "the place is free"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_panics_has_failed_and_keeps_no_place() {
+    policy("panics")
+        .circuit_breaker(CircuitBreakerPolicy::new().failure_threshold(1))
+        .bulkhead(BulkheadPolicy::new().limit(1))
+        .register()
+        .expect("a name of this test");
+    let service = layer("panics").layer(service_fn(async |is_well: bool| {
+        assert!(is_well, "a secret");
+        Ok::<_, Infallible>(7)
+    }));
+    let panicked = tokio::spawn(service.clone().oneshot(false)).await;
+    assert!(panicked.expect_err("it panics").is_panic());
+    let breaker = registry()
+        .circuit_breaker("panics")
+        .expect("it is registered");
+    let why = breaker.snapshot().why.expect("it is open");
+    assert!(why.ends_with(": 1 × panicked"), "{why}");
+    let refused = service.clone().oneshot(true).await;
+    assert!(matches!(
+        refused,
+        Err(Error::Rejected(Rejected::CircuitOpen(_)))
+    ));
+    breaker.reset("it is well again");
+    assert_eq!(service.oneshot(true).await, Ok(7));
+}

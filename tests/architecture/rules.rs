@@ -27,6 +27,7 @@ const LAYERS: &[&[&str]] = &[
     &["registry"],
     &["site", "shape", "configuration"],
     &["inspect", "expansion"],
+    &["series"],
     &["testing"],
     &[ROOT],
 ];

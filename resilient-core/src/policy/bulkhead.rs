@@ -220,7 +220,7 @@ impl Bulkhead {
         }
     }
 
-    /// The permit of a call that has made `next` of the word.
+    /// A permit for places that were taken when the word became `next`.
     #[inline(always)]
     fn entered(&self, next: State, cost: u32) -> BulkheadPermit<'_> {
         if next.0 & MANY_ADMITTED != 0 {
@@ -293,15 +293,6 @@ impl Bulkhead {
                 _ => return None,
             }
         }
-    }
-
-    /// A permit for places that were taken when the word became `state`.
-    #[inline]
-    fn entered(&self, state: State, cost: u32) -> BulkheadPermit<'_> {
-        if state.0 & MANY_ADMITTED != 0 {
-            self.fold();
-        }
-        self.permit(cost)
     }
 
     /// Moves admissions out of the word before their count overflows, if they are many.

@@ -249,7 +249,7 @@ impl Show for FallbackSnapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::class::RetryHint;
+    use crate::class::{Class, RetryHint};
     use crate::error::Rejected;
     use crate::event::reported;
     use crate::outcome::Judge;
@@ -309,7 +309,7 @@ mod tests {
     #[test]
     fn an_error_is_replaced_whatever_its_class() {
         let advised = Verdict::Advised {
-            retry_after: Some(Duration::from_secs(1)),
+            class: Class::Permanent,
             hint: RetryHint::new(),
         };
         for verdict in [Verdict::Ignored, Verdict::Permanent, advised] {

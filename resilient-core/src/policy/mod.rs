@@ -13,8 +13,8 @@ pub use bulkhead::{
 };
 pub use circuit_breaker::{
     CircuitBreaker, CircuitBreakerCounts, CircuitBreakerOverride, CircuitBreakerPermit,
-    CircuitBreakerPolicy, CircuitBreakerSnapshot, CircuitBreakerState, CircuitBreakerWindow,
-    TimeInStates,
+    CircuitBreakerPolicy, CircuitBreakerSnapshot, CircuitBreakerState, CircuitBreakerSymptom,
+    CircuitBreakerWindow, TimeInStates,
 };
 pub use fallback::{
     Fallback, FallbackPolicy, FallbackSnapshot, Keep, Origin, Ruling, StaleAnswers, StaleKey,

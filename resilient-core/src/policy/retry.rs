@@ -233,10 +233,10 @@ impl State {
                 rejected,
                 when_rejected: None,
             } => wait_after(rejected, delay, cap, at.drift),
-            Verdict::Advised {
-                retry_after: Some(retry_after),
-                ..
-            } => wait_at_least(nanos(retry_after), delay, cap),
+            Verdict::Advised { class, .. } => match class.retry_after() {
+                Some(retry_after) => wait_at_least(nanos(retry_after), delay, cap),
+                None => Ok(delay),
+            },
             _ => Ok(delay),
         };
         let wait = match wait {

@@ -272,6 +272,13 @@ const FACES = {
 FACES.attempt_timeout = FACES.timeout;
 const OTHER = { facts: ({ live }) => (live.counts ?? []).filter?.(([, count]) => count !== null).map(([what, count]) => [`${what} `, () => number(count)]) ?? [] };
 const faceOf = (policy) => FACES[policy.kind] ?? OTHER;
+/** How many instances there are for keys; which keys is nobody's business here. */
+const keyFacts = ({ live: { keys } }) => keys == null ? [] : [
+  ["keys ", () => `${number(keys.instances)} of ${number(keys.max)}`],
+  keys.refusing > 0 && ["refusing for ", () => many(keys.refusing, "key")],
+  keys.overflowed > 0 && ["shared the overflow ", () => many(keys.overflowed, "call")],
+];
+const factsOf = (policy) => [...faceOf(policy).facts(policy), ...keyFacts(policy)].filter(Boolean);
 
 class Card {
   constructor(policy) {
@@ -310,7 +317,7 @@ class Card {
     const why = face.why?.(policy) ?? policy.attention?.because ?? "";
     write(this.why, why);
     show(this.why, why !== "");
-    this.parts = policy.lets_through ? [] : face.facts(policy).filter(Boolean);
+    this.parts = policy.lets_through ? [] : factsOf(policy);
     this.tick(age());
     const meter = face.meter?.(policy);
     fill(this.meter, meter);
@@ -661,7 +668,7 @@ function updateNow() {
   }
   if (live.would_be) rows.push(answer("would be", () => WORDS[live.would_be] + (live.would_be_why ? `: ${live.would_be_why}` : "")));
   if (live.window) rows.push(answer("window", () => `${many(live.window.calls, "call")}, ${number(live.window.failures)} failed`));
-  for (const [what, value] of policy.kind === "circuit_breaker" ? [] : faceOf(policy).facts(policy).filter(Boolean)) rows.push(answer(what.trim(), value));
+  for (const [what, value] of policy.kind === "circuit_breaker" ? keyFacts(policy).filter(Boolean) : factsOf(policy)) rows.push(answer(what.trim(), value));
   opened.now.replaceChildren(
     make("p", { className: "state", "data-level": level }, mark(shapeOf(policy)), wordOf(policy)),
     make("dl", { className: "answers" }, rows),

@@ -57,7 +57,7 @@ impl Expansion<'_> {
             #instance
             let mut #permit = #admitted;
             let #outcome = #inner;
-            #permit.settle(#verdict);
+            #permit.settle_with(#verdict, &#outcome);
             #outcome
         })
     }

@@ -1,6 +1,7 @@
 //! Why a circuit breaker went from one state into another, in the words of its settings.
 
 use super::rules::WindowRule;
+use super::symptoms::{CircuitBreakerSymptom, Newest, Symptom};
 use crate::setting::{Override, Ramp, Share, Span};
 use crate::time::Nanos;
 use crate::window::Counts;
@@ -41,8 +42,40 @@ pub(super) enum Cause {
         successes: u32,
     },
     RampedUp(Ramp),
+    /// A rule that opened it, and what the failures were like.
+    Named(Box<Self>, Vec<CircuitBreakerSymptom>),
     ByHand(Override),
     OverrideEnded(Override),
+}
+
+impl Cause {
+    /// The same with what the failures were like, if anybody has said it.
+    pub(super) fn named(self, newest: &Newest) -> Self {
+        let symptoms = match &self {
+            Self::FailuresInARow { failures, .. } => newest.of_the_newest((*failures).into()),
+            Self::FailuresAmong { counts, .. } | Self::FailureRate { counts, .. } => {
+                newest.of_the_newest(counts.failures)
+            }
+            Self::SlowCallRate { counts, .. } => {
+                vec![CircuitBreakerSymptom::new(Symptom::SLOW, counts.slow)]
+            }
+            Self::Throttled(_) | Self::ProbeFailed { .. } => newest.of_this_one(),
+            _ => Vec::new(),
+        };
+        if symptoms.is_empty() {
+            self
+        } else {
+            Self::Named(Box::new(self), symptoms)
+        }
+    }
+
+    /// What the failures were like for which it opened; `None` if failures are not the reason.
+    pub(super) fn symptoms(&self) -> Option<&[CircuitBreakerSymptom]> {
+        match self {
+            Self::Named(_, symptoms) => Some(symptoms),
+            _ => None,
+        }
+    }
 }
 
 fn span(length: Nanos) -> Span {
@@ -127,6 +160,14 @@ impl fmt::Display for Cause {
                 )
             }
             Self::RampedUp(ramp) => write!(f, "it has ramped up (ramp = {ramp})"),
+            Self::Named(cause, symptoms) => {
+                cause.fmt(f)?;
+                for (number, symptom) in symptoms.iter().enumerate() {
+                    f.write_str(if number == 0 { ": " } else { ", " })?;
+                    symptom.fmt(f)?;
+                }
+                Ok(())
+            }
             Self::ByHand(by_hand) => by_hand.fmt(f),
             Self::OverrideEnded(by_hand) => write!(f, "the override has ended: {by_hand}"),
         }

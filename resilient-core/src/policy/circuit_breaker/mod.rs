@@ -9,6 +9,7 @@ mod settings;
 mod shard;
 mod snapshot;
 mod state;
+mod symptoms;
 
 use crate::error::Rejected;
 use crate::event::{What, emit_keyed, emit_rejected_keyed, is_heard};
@@ -27,6 +28,7 @@ use shard::{COUNT, PARKED, count, shard, tick_of};
 use state::{ASIDE, State};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use symptoms::Symptom;
 
 // ---- Policy
 
@@ -288,7 +290,7 @@ impl CircuitBreaker {
         if control >> GENERATION == generation && self.is_counted(control, generation, stamp) {
             return;
         }
-        self.settle(generation, stamp, Outcome::Success);
+        self.settle(generation, stamp, Outcome::Success, Symptom::UNKNOWN);
     }
 
     /// Counts a success without the lock, if it can do no more than be counted. For those who share a
@@ -327,37 +329,34 @@ impl CircuitBreaker {
     }
 
     #[inline(never)]
-    fn settle(&self, generation: u64, stamp: u64, outcome: Outcome) {
+    fn settle(&self, generation: u64, stamp: u64, outcome: Outcome, symptom: &'static Symptom) {
         let now = now();
         let slow = self.is_slow(stamp, now);
         let random = fastrand::u64(..);
         self.locked(now, |locked| {
             // Half-open, the stamp is the number of the probe, and no call is slow.
             let state = &mut locked.state;
+            state.symptoms.expect(symptom);
             state.settle(generation, stamp, outcome, slow, now, random);
         });
     }
 
     #[cold]
-    fn settle_throttled(&self, generation: u64, stamp: u64, retry_after: Nanos) {
+    fn settle_throttled(
+        &self,
+        generation: u64,
+        stamp: u64,
+        retry_after: Nanos,
+        symptom: &'static Symptom,
+    ) {
         let now = now();
         let slow = self.is_slow(stamp, now);
         let random = fastrand::u64(..);
         self.locked(now, |locked| {
             let state = &mut locked.state;
+            state.symptoms.expect(symptom);
             state.settle_throttled(generation, stamp, retry_after, slow, now, random);
         });
-    }
-
-    fn settle_rejected(&self, generation: u64, stamp: u64, rejected: Rejected) {
-        let counts = self.head.0.count_rejections.load(Ordering::Relaxed);
-        let is_failure = matches!(rejected, Rejected::TimedOut(_)) || rejected.is_injected();
-        let outcome = if counts || is_failure {
-            Outcome::Failure
-        } else {
-            Outcome::Ignored
-        };
-        self.settle(generation, stamp, outcome);
     }
 
     /// Changes the state under the lock, makes that visible, and reports it afterwards.
@@ -806,6 +805,7 @@ pub use snapshot::{
     CircuitBreakerCounts, CircuitBreakerOverride, CircuitBreakerSnapshot, CircuitBreakerWindow,
     TimeInStates,
 };
+pub use symptoms::CircuitBreakerSymptom;
 
 // ---- Tests
 

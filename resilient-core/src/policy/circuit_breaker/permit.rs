@@ -1,8 +1,13 @@
 //! What a call holds while a circuit breaker has let it in.
 
 use super::CircuitBreaker;
+use super::symptoms::{Of, Symptom, Symptoms};
+use crate::error::Rejected;
 use crate::frame::Frame;
-use crate::outcome::{Outcome, Verdict};
+#[cfg(feature = "testing")]
+use crate::outcome::Failure;
+use crate::outcome::{Inside, Outcome, Verdict};
+use crate::sync::Ordering;
 use crate::time::nanos;
 use std::mem::replace;
 
@@ -37,7 +42,44 @@ impl CircuitBreakerPermit<'_> {
     pub fn settle(&mut self, verdict: Verdict) {
         match verdict {
             Verdict::Success => self.succeed(),
-            verdict => self.settle_otherwise(verdict),
+            verdict => self.settle_otherwise(verdict, Symptoms::UNTYPED),
+        }
+    }
+
+    /// As [`settle`](Self::settle), with the outcome about which the verdict is: so that the breaker can
+    /// say, once it has opened, of which class and type the errors were. What they say is not looked at.
+    ///
+    /// ```
+    /// use resilient_core::{
+    ///     CircuitBreaker, CircuitBreakerPolicy, Failure, Frame, Inside, LivePolicy, Verdict,
+    /// };
+    /// use std::num::ParseIntError;
+    ///
+    /// let policy = CircuitBreakerPolicy::new().failure_threshold(1).checked();
+    /// let breaker = CircuitBreaker::new("pricing", &policy);
+    /// let outcome: Inside<u8, ParseIntError> = "seven".parse().map_err(Failure::Error);
+    ///
+    /// let frame = Frame::new();
+    /// breaker.admit(&frame).unwrap().settle_with(Verdict::Failure, &outcome);
+    /// let seen = breaker.snapshot();
+    /// assert_eq!(seen.tripped_by.unwrap()[0].type_name, Some("core::num::error::ParseIntError"));
+    /// assert!(seen.why.unwrap().ends_with(": 1 × transient ParseIntError"));
+    /// ```
+    #[inline(always)]
+    pub fn settle_with<T, E>(&mut self, verdict: Verdict, outcome: &Inside<T, E>) {
+        match verdict {
+            Verdict::Success => self.succeed(),
+            verdict => {
+                let symptoms = match outcome {
+                    Ok(_) => Of::<T>::ANSWER,
+                    #[cfg(feature = "testing")]
+                    Err(Failure::Rejected(by_chaos)) if by_chaos.is_injected() => {
+                        Symptoms::INJECTED
+                    }
+                    Err(_) => Of::<E>::ERROR,
+                };
+                self.settle_otherwise(verdict, symptoms);
+            }
         }
     }
 
@@ -51,7 +93,7 @@ impl CircuitBreakerPermit<'_> {
     }
 
     #[inline(never)]
-    fn settle_otherwise(&mut self, verdict: Verdict) {
+    fn settle_otherwise(&mut self, verdict: Verdict, symptoms: &'static Symptoms) {
         let generation = replace(&mut self.generation, RELEASED);
         if generation == RELEASED {
             return;
@@ -61,28 +103,52 @@ impl CircuitBreakerPermit<'_> {
             Verdict::Success | Verdict::NoFailure | Verdict::Permanent => {
                 breaker.succeed(generation, stamp);
             }
-            Verdict::Advised {
-                retry_after: Some(retry_after),
-                ..
-            } => breaker.settle_throttled(generation, stamp, nanos(retry_after)),
-            Verdict::Failure | Verdict::Advised { .. } => {
-                breaker.settle(generation, stamp, Outcome::Failure);
+            Verdict::Advised { class, .. } => {
+                let symptom = symptoms.of_class(class);
+                match class.retry_after() {
+                    Some(asked) => {
+                        breaker.settle_throttled(generation, stamp, nanos(asked), symptom);
+                    }
+                    None => breaker.settle(generation, stamp, Outcome::Failure, symptom),
+                }
             }
-            Verdict::Ignored => breaker.settle(generation, stamp, Outcome::Ignored),
+            Verdict::Failure => {
+                breaker.settle(generation, stamp, Outcome::Failure, &symptoms.plain);
+            }
+            Verdict::Ignored => {
+                breaker.settle(generation, stamp, Outcome::Ignored, Symptom::UNKNOWN);
+            }
             Verdict::Rejected { rejected, .. } => {
                 breaker.settle_rejected(generation, stamp, rejected);
             }
         }
     }
-}
 
-impl CircuitBreakerPermit<'_> {
     /// Apart, since it happens to few calls, and would stand in every function that has a breaker.
     #[cold]
     #[inline(never)]
     fn end_unsettled(&self) {
         let outcome = self.frame.ending();
-        self.breaker.settle(self.generation, self.stamp, outcome);
+        let symptom = match outcome {
+            Outcome::Failure if std::thread::panicking() => Symptom::PANICKED,
+            Outcome::Failure => Symptom::CUT_OFF,
+            _ => Symptom::UNKNOWN,
+        };
+        self.breaker
+            .settle(self.generation, self.stamp, outcome, symptom);
+    }
+}
+
+impl CircuitBreaker {
+    fn settle_rejected(&self, generation: u64, stamp: u64, rejected: Rejected) {
+        let counts = self.head.0.count_rejections.load(Ordering::Relaxed);
+        let is_failure = matches!(rejected, Rejected::TimedOut(_)) || rejected.is_injected();
+        let outcome = if counts || is_failure {
+            Outcome::Failure
+        } else {
+            Outcome::Ignored
+        };
+        self.settle(generation, stamp, outcome, Symptom::refused(rejected));
     }
 }
 

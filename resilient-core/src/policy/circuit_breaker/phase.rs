@@ -2,7 +2,7 @@
 
 use super::cause::Cause;
 use crate::setting::Override;
-use crate::time::Nanos;
+use crate::time::{NEVER, Nanos, nanos};
 use std::fmt;
 
 /// The state of a circuit breaker.
@@ -158,4 +158,11 @@ impl Phase {
             Self::Disabled { .. } => CircuitBreakerState::Disabled,
         }
     }
+}
+
+/// When an override ends that begins now.
+pub(super) fn end(by_hand: &Override, now: Nanos) -> Nanos {
+    by_hand
+        .lasts()
+        .map_or(NEVER, |lasts| now.saturating_add(nanos(lasts)))
 }

@@ -3,6 +3,7 @@
 use super::phase::{Phase, Totals};
 use super::rules::{FailureRule, Rules};
 use super::state::State;
+use super::symptoms::CircuitBreakerSymptom;
 use super::{CircuitBreaker, CircuitBreakerState};
 use crate::keyed::{Keys, KeysSnapshot, noted};
 use crate::policy::Show;
@@ -34,6 +35,11 @@ pub struct CircuitBreakerSnapshot {
     /// The rule and the numbers, or the reason somebody gave, for which it left `closed`; `None`
     /// while it is closed.
     pub why: Option<String>,
+    /// What the calls were like for which its rules opened it, the most frequent first: those
+    /// failures that were in its window, or in a row. Of more than 64 the newest 64 are told
+    /// apart, and five kinds of them at a time. `None` unless its rules opened it, and where nobody
+    /// said what a failure was like.
+    pub tripped_by: Option<Vec<CircuitBreakerSymptom>>,
     /// How long until the next probe is let through, at the latest: zero if half-open has a free
     /// place, `None` if no probe is to be expected.
     #[cfg_attr(
@@ -278,6 +284,11 @@ impl CircuitBreakerSnapshot {
             } else {
                 Some("enabled = false".to_owned())
             },
+            tripped_by: state
+                .would_be_why()
+                .or(state.why())
+                .filter(|_| enabled)
+                .and_then(|cause| cause.symptoms().map(<[_]>::to_vec)),
             next_probe_in: state
                 .next_probe_at()
                 .filter(|_| enabled)

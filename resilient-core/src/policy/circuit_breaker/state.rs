@@ -2,12 +2,13 @@
 
 use super::cause::Cause;
 use super::phase::{
-    Admission, CircuitBreakerState, Climb, Phase, Probe, Totals, Transition, Watch,
+    Admission, CircuitBreakerState, Climb, Phase, Probe, Totals, Transition, Watch, end,
 };
 use super::rules::{FailureRule, Rules, WindowRule};
+use super::symptoms::Newest;
 use crate::outcome::Outcome;
 use crate::setting::{Override, Share};
-use crate::time::{NEVER, Nanos, nanos};
+use crate::time::Nanos;
 use crate::window::{Counts, Mark, Window};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub(super) struct State {
     /// Failures without a success between them.
     streak: u32,
     window: Option<Window>,
+    pub(super) symptoms: Newest,
     /// Who is inside half-open, in the order of their deadlines.
     probes: VecDeque<Probe>,
     next_probe: u64,
@@ -50,6 +52,7 @@ impl State {
             lengthened: 0,
             streak: 0,
             window: rules.empty_window(),
+            symptoms: Newest::new(),
             probes: VecDeque::with_capacity(rules.reserved_probes()),
             next_probe: 0,
             why: None,
@@ -430,6 +433,9 @@ impl State {
         if let Some(window) = &mut self.window {
             window.push(mark, now);
         }
+        if mark.failed {
+            self.symptoms.record(self.window.as_ref(), self.streak);
+        }
         if let Some(cause) = self.tripped() {
             self.open(cause, now, random);
         }
@@ -626,6 +632,7 @@ impl State {
     }
 
     fn open_for(&mut self, asked: Option<Nanos>, cause: Cause, now: Nanos, random: u64) {
+        let cause = cause.named(&self.symptoms);
         let rules = &self.rules;
         let now = now.max(self.since);
         if let Phase::Closed = self.phase {
@@ -681,6 +688,7 @@ impl State {
                 if let Some(window) = &mut self.window {
                     window.clear();
                 }
+                self.symptoms.clear();
             }
             Phase::ForcedOpen { .. } | Phase::Disabled { .. } => {
                 self.why = Some(Box::new(cause.clone()));
@@ -693,10 +701,4 @@ impl State {
             self.why = None;
         }
     }
-}
-
-fn end(by_hand: &Override, now: Nanos) -> Nanos {
-    by_hand
-        .lasts()
-        .map_or(NEVER, |lasts| now.saturating_add(nanos(lasts)))
 }

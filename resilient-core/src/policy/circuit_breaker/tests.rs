@@ -5,6 +5,7 @@ mod fresh;
 mod live;
 mod oracle;
 mod pure;
+mod symptoms;
 
 use std::sync::{Arc, LazyLock, Mutex};
 use tracing::field::{Field, Visit};

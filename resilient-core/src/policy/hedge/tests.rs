@@ -2,7 +2,7 @@
 //! `tests/hedge.rs`.
 
 use super::*;
-use crate::class::RetryHint;
+use crate::class::{Class, RetryHint};
 use crate::error::Rejected;
 use crate::event::reported;
 use crate::frame::cut;
@@ -77,7 +77,7 @@ fn nothing_is_due_at_the_deadline_or_later_nor_without_a_time() {
 #[test]
 fn only_a_failure_or_a_refusal_is_waited_after() {
     let advised = Verdict::Advised {
-        retry_after: None,
+        class: Class::Transient,
         hint: RetryHint::new(),
     };
     let rejected = Verdict::Rejected {

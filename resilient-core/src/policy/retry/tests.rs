@@ -1,6 +1,7 @@
 mod oracle;
 
 use super::*;
+use crate::class::Class;
 use crate::deadline::Deadline;
 use crate::event::reported;
 use crate::outcome::{Failure, Inside, Judge};
@@ -163,7 +164,11 @@ fn a_fixed_backoff_waits_for_a_rate_limit_no_longer_than_its_delay() {
 }
 
 fn advised(retry_after: Option<Duration>, hint: RetryHint) -> Verdict {
-    Verdict::Advised { retry_after, hint }
+    let class = match retry_after {
+        None => Class::Transient,
+        retry_after => Class::Throttled { retry_after },
+    };
+    Verdict::Advised { class, hint }
 }
 
 #[test]

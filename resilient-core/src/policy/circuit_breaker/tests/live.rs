@@ -679,7 +679,7 @@ fn a_tick_is_found_again_behind_and_a_little_ahead() {
 fn a_shard_that_counts_is_none_that_is_parked_and_none_of_another_generation_or_tick() {
     let mut all = std::collections::HashSet::from([PARKED]);
     for generation in 0..512 {
-        for tick in [0, 1, 77, TICK] {
+        for tick in [0, 1, 77, shard::TICK] {
             let word = shard(generation, tick);
             assert_eq!(word & COUNT, 0, "nothing is counted yet");
             assert!(all.insert(word), "{generation} {tick}");

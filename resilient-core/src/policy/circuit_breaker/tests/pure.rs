@@ -348,7 +348,7 @@ fn slow_calls_open_it_whether_they_succeed_or_fail() {
     machine.is(Open);
     assert_eq!(
         machine.why(),
-        "slow call rate 75% of 4 calls reached 75% (slow_call = 1s)"
+        "slow call rate 75% of 4 calls reached 75% (slow_call = 1s): 3 × slow"
     );
 }
 

@@ -174,7 +174,9 @@ impl Ending {
             Self::Permanent => Verdict::Permanent,
             Self::Ignored => Verdict::Ignored,
             Self::Advised(retry_after, advice) => Verdict::Advised {
-                retry_after: retry_after.map(time),
+                class: Class::Throttled {
+                    retry_after: retry_after.map(time),
+                },
                 hint: advice.hint(),
             },
             Self::CircuitOpen(after, when) => {
