@@ -17,7 +17,7 @@ use std::fs;
 use std::path::Path;
 
 const CORE: &str = "resilient-core/src";
-const SOURCES: [&str; 11] = [
+const SOURCES: [&str; 12] = [
     "src",
     CORE,
     "resilient-macros/src",
