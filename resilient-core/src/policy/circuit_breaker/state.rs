@@ -30,7 +30,8 @@ pub(super) struct State {
     /// Failures without a success between them.
     streak: u32,
     window: Option<Window>,
-    pub(super) symptoms: Newest,
+    /// Apart, since an instance for a key is small and its size is rounded up.
+    pub(super) symptoms: Box<Newest>,
     /// Who is inside half-open, in the order of their deadlines.
     probes: VecDeque<Probe>,
     next_probe: u64,
@@ -52,7 +53,7 @@ impl State {
             lengthened: 0,
             streak: 0,
             window: rules.empty_window(),
-            symptoms: Newest::new(),
+            symptoms: Box::new(Newest::new()),
             probes: VecDeque::with_capacity(rules.reserved_probes()),
             next_probe: 0,
             why: None,

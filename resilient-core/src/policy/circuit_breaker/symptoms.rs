@@ -5,6 +5,7 @@ use crate::class::Class;
 use crate::error::Rejected;
 use crate::window::Window;
 use std::any::type_name;
+use std::cmp::Reverse;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -350,7 +351,7 @@ impl Newest {
             .filter(|(_, count)| *count > 0)
             .map(|(symptom, count)| CircuitBreakerSymptom::new(symptom, count))
             .collect();
-        symptoms.sort_by_key(|symptom| std::cmp::Reverse(symptom.calls));
+        symptoms.sort_by_key(|one| (Reverse(one.calls), one.class, one.type_name));
         if !symptoms.is_empty() && others > 0 {
             symptoms.push(CircuitBreakerSymptom::new(Symptom::UNKNOWN, others));
         }
