@@ -30,8 +30,7 @@ pub(super) struct State {
     /// Failures without a success between them.
     streak: u32,
     window: Option<Window>,
-    /// Apart, since an instance for a key is small and its size is rounded up.
-    pub(super) symptoms: Box<Newest>,
+    pub(super) symptoms: Newest,
     /// Who is inside half-open, in the order of their deadlines.
     probes: VecDeque<Probe>,
     next_probe: u64,
@@ -53,7 +52,7 @@ impl State {
             lengthened: 0,
             streak: 0,
             window: rules.empty_window(),
-            symptoms: Box::new(Newest::new()),
+            symptoms: Newest::new(),
             probes: VecDeque::with_capacity(rules.reserved_probes()),
             next_probe: 0,
             why: None,

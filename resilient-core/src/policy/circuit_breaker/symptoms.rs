@@ -10,13 +10,13 @@ use std::fmt;
 use std::marker::PhantomData;
 
 /// How many kinds of failures are told apart at a time.
-const KNOWN: usize = 5;
+const KNOWN: usize = 4;
 /// What stands for all kinds beyond these.
 const OTHER: u8 = 0xf;
 /// How many of the newest failures are remembered.
-const REMEMBERED: usize = 64;
+const REMEMBERED: usize = 32;
 
-#[allow(clippy::cast_possible_truncation, reason = "sixty-four")]
+#[allow(clippy::cast_possible_truncation, reason = "thirty-two")]
 const REMEMBERED_BYTE: u8 = REMEMBERED as u8;
 
 /// The name of a type, asked for only when somebody wants to read it.
@@ -441,7 +441,7 @@ mod tests {
         );
         let named = all(8).of_the_newest(8);
         assert_eq!(named.len(), KNOWN + 1);
-        assert_eq!(named[KNOWN].to_string(), "3 × other");
+        assert_eq!(named[KNOWN].to_string(), "4 × other");
     }
 
     #[test]
@@ -461,13 +461,13 @@ mod tests {
         }
         assert_eq!(
             texts(&symptoms.of_the_newest(1000)),
-            ["48 × timed_out B", "16 × transient A", "936 × other"]
+            ["24 × timed_out B", "8 × transient A", "968 × other"]
         );
     }
 
     #[test]
-    fn what_is_remembered_takes_two_lines_of_cache() {
-        assert!(size_of::<Newest>() <= 128, "{}", size_of::<Newest>());
+    fn what_is_remembered_fits_into_an_instance_for_a_key() {
+        assert!(size_of::<Newest>() <= 72, "{}", size_of::<Newest>());
     }
 
     #[test]
