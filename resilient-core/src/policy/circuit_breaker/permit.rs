@@ -112,10 +112,10 @@ impl CircuitBreakerPermit<'_> {
                 }
             }
             Verdict::Failure => {
-                breaker.settle(generation, stamp, Outcome::Failure, &symptoms.plain)
+                breaker.settle(generation, stamp, Outcome::Failure, &symptoms.plain);
             }
             Verdict::Ignored => {
-                breaker.settle(generation, stamp, Outcome::Ignored, Symptom::UNKNOWN)
+                breaker.settle(generation, stamp, Outcome::Ignored, Symptom::UNKNOWN);
             }
             Verdict::Rejected { rejected, .. } => {
                 breaker.settle_rejected(generation, stamp, rejected);

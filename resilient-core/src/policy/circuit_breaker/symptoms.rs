@@ -252,7 +252,7 @@ impl fmt::Display for Short {
 pub(super) struct Newest {
     /// What the result is like that is settled next, should it be a failure.
     next: &'static Symptom,
-    newest: &'static Symptom,
+    last: &'static Symptom,
     /// The kinds that are told apart, in no order.
     known: [&'static Symptom; KNOWN],
     /// For each failure the number of its kind, in a circle; two in a byte.
@@ -269,7 +269,7 @@ impl Newest {
     pub(super) const fn new() -> Self {
         Self {
             next: Symptom::UNKNOWN,
-            newest: Symptom::UNKNOWN,
+            last: Symptom::UNKNOWN,
             known: [Symptom::UNKNOWN; KNOWN],
             circle: [0; REMEMBERED / 2],
             number: OTHER,
@@ -294,7 +294,7 @@ impl Newest {
     #[inline]
     pub(super) fn record(&mut self, window: Option<&Window>, streak: u32) {
         // One kind may be told at several places.
-        if !std::ptr::eq(self.next, self.newest) {
+        if !std::ptr::eq(self.next, self.last) {
             self.find(window, streak);
         }
         let place = usize::from(self.place) % REMEMBERED;
@@ -321,7 +321,7 @@ impl Newest {
         if let Some(at) = number {
             self.known[at] = self.next;
         }
-        self.newest = self.next;
+        self.last = self.next;
         self.number = number.and_then(|at| u8::try_from(at).ok()).unwrap_or(OTHER);
     }
 
@@ -446,8 +446,8 @@ mod tests {
 
     #[test]
     fn a_kind_that_is_told_at_two_places_is_one() {
-        let mut symptoms = Newest::new();
         static ELSEWHERE: Symptom = Symptom::of(Sign::Transient, || "a::A");
+        let mut symptoms = Newest::new();
         record(&mut symptoms, A, 1);
         record(&mut symptoms, &ELSEWHERE, 1);
         assert_eq!(texts(&symptoms.of_the_newest(2)), ["2 × transient A"]);
