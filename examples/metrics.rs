@@ -33,7 +33,7 @@ fn rendered(recorder: &PrometheusHandle) -> String {
 }
 
 /// The number of one series; without it there is a mistake in here.
-fn number(text: &str, series: &str) -> Result<f64, Box<dyn Error>> {
+fn number(text: &str, series: &str) -> Result<u64, Box<dyn Error>> {
     let line = text.lines().find_map(|line| line.strip_prefix(series));
     Ok(line.ok_or_else(|| format!("no {series}"))?.trim().parse()?)
 }
@@ -65,7 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for series in [OPENED, OPEN, FAILED, REFUSED] {
         assert_eq!(
             number(&before, series)?,
-            0.0,
+            0,
             "{series}: nobody has called it"
         );
     }
@@ -79,13 +79,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ));
     }
     let after = scrape().await?;
-    for (series, expected) in [(OPENED, 1.0), (OPEN, 1.0), (FAILED, 3.0), (REFUSED, 2.0)] {
+    for (series, expected) in [(OPENED, 1), (OPEN, 1), (FAILED, 3), (REFUSED, 2)] {
         assert_eq!(number(&after, series)?, expected, "{series}");
         println!("{series} {expected}");
     }
     assert_eq!(
         number(&scrape().await?, FAILED)?,
-        3.0,
+        3,
         "a scrape counts nothing"
     );
 

@@ -335,7 +335,7 @@ async fn something_of_every_kind() -> Found<()> {
     assert!(cut().await.is_err());
     let minute = std::time::Duration::from_secs(60);
     policy("page.limited")
-        .rate_limit(RateLimitPolicy::new().rate(Rate::new(3, minute)))
+        .rate_limit(RateLimitPolicy::new().rate(Rate::new(3, minute)).burst(3))
         .bulkhead(BulkheadPolicy::new().limit(2).queue(4))
         .register()?;
     let limit = registry()

@@ -410,7 +410,7 @@ impl<F: FnMut(Series<'_>)> Writer<F> {
         ] {
             self.count(family, &[name], count);
         }
-        let left = seen.budget.map(|budget| Number::Count(budget.left.into()));
+        let left = seen.budget.map(|budget| Number::Count(budget.left));
         self.add("resilient_retry_budget_left", &[name], left);
     }
 

@@ -16,9 +16,9 @@ const METADATA: Metadata<'static> =
 /// installed.
 pub fn describe() {
     with_recorder(|recorder| {
-        FAMILIES
-            .iter()
-            .for_each(|family| describe_one(recorder, family))
+        for family in FAMILIES {
+            describe_one(recorder, family);
+        }
     });
 }
 

@@ -36,8 +36,8 @@ pub struct CircuitBreakerSnapshot {
     /// while it is closed.
     pub why: Option<String>,
     /// What the calls were like for which its rules opened it, the most frequent first: those
-    /// failures that were in its window, or in a row. Of more than 64 the newest 64 are told
-    /// apart, and five kinds of them at a time. `None` unless its rules opened it, and where nobody
+    /// failures that were in its window, or in a row. Of more than 32 the newest 32 are told
+    /// apart, and four kinds of them at a time. `None` unless its rules opened it, and where nobody
     /// said what a failure was like.
     pub tripped_by: Option<Vec<CircuitBreakerSymptom>>,
     /// How long until the next probe is let through, at the latest: zero if half-open has a free

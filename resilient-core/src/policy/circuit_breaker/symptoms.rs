@@ -5,17 +5,18 @@ use crate::class::Class;
 use crate::error::Rejected;
 use crate::window::Window;
 use std::any::type_name;
+use std::cmp::Reverse;
 use std::fmt;
 use std::marker::PhantomData;
 
 /// How many kinds of failures are told apart at a time.
-const KNOWN: usize = 5;
+const KNOWN: usize = 4;
 /// What stands for all kinds beyond these.
 const OTHER: u8 = 0xf;
 /// How many of the newest failures are remembered.
-const REMEMBERED: usize = 64;
+const REMEMBERED: usize = 32;
 
-#[allow(clippy::cast_possible_truncation, reason = "sixty-four")]
+#[allow(clippy::cast_possible_truncation, reason = "thirty-two")]
 const REMEMBERED_BYTE: u8 = REMEMBERED as u8;
 
 /// The name of a type, asked for only when somebody wants to read it.
@@ -251,7 +252,7 @@ impl fmt::Display for Short {
 pub(super) struct Newest {
     /// What the result is like that is settled next, should it be a failure.
     next: &'static Symptom,
-    newest: &'static Symptom,
+    last: &'static Symptom,
     /// The kinds that are told apart, in no order.
     known: [&'static Symptom; KNOWN],
     /// For each failure the number of its kind, in a circle; two in a byte.
@@ -268,7 +269,7 @@ impl Newest {
     pub(super) const fn new() -> Self {
         Self {
             next: Symptom::UNKNOWN,
-            newest: Symptom::UNKNOWN,
+            last: Symptom::UNKNOWN,
             known: [Symptom::UNKNOWN; KNOWN],
             circle: [0; REMEMBERED / 2],
             number: OTHER,
@@ -293,7 +294,7 @@ impl Newest {
     #[inline]
     pub(super) fn record(&mut self, window: Option<&Window>, streak: u32) {
         // One kind may be told at several places.
-        if !std::ptr::eq(self.next, self.newest) {
+        if !std::ptr::eq(self.next, self.last) {
             self.find(window, streak);
         }
         let place = usize::from(self.place) % REMEMBERED;
@@ -320,7 +321,7 @@ impl Newest {
         if let Some(at) = number {
             self.known[at] = self.next;
         }
-        self.newest = self.next;
+        self.last = self.next;
         self.number = number.and_then(|at| u8::try_from(at).ok()).unwrap_or(OTHER);
     }
 
@@ -350,7 +351,7 @@ impl Newest {
             .filter(|(_, count)| *count > 0)
             .map(|(symptom, count)| CircuitBreakerSymptom::new(symptom, count))
             .collect();
-        symptoms.sort_by_key(|symptom| std::cmp::Reverse(symptom.calls));
+        symptoms.sort_by_key(|one| (Reverse(one.calls), one.class, one.type_name));
         if !symptoms.is_empty() && others > 0 {
             symptoms.push(CircuitBreakerSymptom::new(Symptom::UNKNOWN, others));
         }
@@ -440,13 +441,13 @@ mod tests {
         );
         let named = all(8).of_the_newest(8);
         assert_eq!(named.len(), KNOWN + 1);
-        assert_eq!(named[KNOWN].to_string(), "3 × other");
+        assert_eq!(named[KNOWN].to_string(), "4 × other");
     }
 
     #[test]
     fn a_kind_that_is_told_at_two_places_is_one() {
-        let mut symptoms = Newest::new();
         static ELSEWHERE: Symptom = Symptom::of(Sign::Transient, || "a::A");
+        let mut symptoms = Newest::new();
         record(&mut symptoms, A, 1);
         record(&mut symptoms, &ELSEWHERE, 1);
         assert_eq!(texts(&symptoms.of_the_newest(2)), ["2 × transient A"]);
@@ -460,13 +461,13 @@ mod tests {
         }
         assert_eq!(
             texts(&symptoms.of_the_newest(1000)),
-            ["48 × timed_out B", "16 × transient A", "936 × other"]
+            ["24 × timed_out B", "8 × transient A", "968 × other"]
         );
     }
 
     #[test]
-    fn what_is_remembered_takes_two_lines_of_cache() {
-        assert!(size_of::<Newest>() <= 128, "{}", size_of::<Newest>());
+    fn what_is_remembered_fits_into_an_instance_for_a_key() {
+        assert!(size_of::<Newest>() <= 72, "{}", size_of::<Newest>());
     }
 
     #[test]

@@ -59,6 +59,7 @@ fn an_opening_tells_the_classes_and_types_of_the_failures_in_its_window_and_no_t
     settle(throttled, &failed());
     settle(Verdict::Failure, &Ok(7));
     assert_eq!(breaker.snapshot().tripped_by, None, "it is closed");
+    // Four kinds are told apart at a time.
     let panicked = catch_unwind(AssertUnwindSafe(|| {
         let frame = Frame::new();
         let _permit = breaker.admit(&frame).expect("closed");
@@ -69,8 +70,8 @@ fn an_opening_tells_the_classes_and_types_of_the_failures_in_its_window_and_no_t
     let seen = breaker.snapshot();
     assert_eq!(seen.state, CircuitBreakerState::Open);
     let why = seen.why.expect("it is open");
-    let named = "4 × transient PriceError, 3 × timed_out, 1 × answer u8, 1 × throttled PriceError, \
-                 1 × panicked";
+    let named = "4 × transient PriceError, 3 × timed_out, 1 × answer u8, \
+                 1 × throttled PriceError, 1 × other";
     assert_eq!(
         why,
         format!("failure rate 50% of 20 calls reached 50%: {named}")
