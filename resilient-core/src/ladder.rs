@@ -5,8 +5,8 @@
 //! other: so the compiler chooses the rung, in generic functions too, by what is known of the type
 //! there (D. Tolnay, "Autoref-based stable specialization", 2019).
 //!
-//! A rung is a function of the error and not of the place that asks: so all functions with the same
-//! error share what is compiled for it.
+//! A rung gives a way to ask, which is a type of ours: so all functions with the same error share what
+//! is compiled for it.
 //!
 //! No rung demands `'static`, since method lookup is blind to lifetimes and a type that borrows
 //! would be stuck on it. The sources of an error are `'static`, and every refusal has one.
@@ -31,61 +31,151 @@ impl<E> Seen<E> {
 
 /// What an error says of itself: two rungs.
 pub trait ByClass<E> {
-    /// The function that asks it.
-    fn by_class(&self) -> fn(&E) -> Diagnosis;
+    /// The way to ask it.
+    type Way: AsksClass<E>;
+
+    /// The way to ask it.
+    fn by_class(&self) -> Self::Way;
+}
+
+/// A way to ask an error what it says of itself.
+pub trait AsksClass<E> {
+    /// What it says.
+    fn diagnosis(error: &E) -> Diagnosis;
 }
 
 /// It is [`Classify`].
+#[derive(Debug)]
+pub struct Classified;
+
+impl<E: Classify> AsksClass<E> for Classified {
+    #[cold]
+    fn diagnosis(error: &E) -> Diagnosis {
+        Diagnosis::of(error)
+    }
+}
+
 impl<E: Classify> ByClass<E> for &Seen<E> {
+    type Way = Classified;
+
     #[inline(always)]
-    fn by_class(&self) -> fn(&E) -> Diagnosis {
-        Diagnosis::of
+    fn by_class(&self) -> Classified {
+        Classified
     }
 }
 
 /// It says nothing.
+#[derive(Debug)]
+pub struct Unclassified;
+
+impl<E> AsksClass<E> for Unclassified {
+    #[cold]
+    fn diagnosis(_: &E) -> Diagnosis {
+        Diagnosis::UNKNOWN
+    }
+}
+
 impl<E> ByClass<E> for Seen<E> {
+    type Way = Unclassified;
+
     #[inline(always)]
-    fn by_class(&self) -> fn(&E) -> Diagnosis {
-        |_| Diagnosis::UNKNOWN
+    fn by_class(&self) -> Unclassified {
+        Unclassified
     }
 }
 
 /// Whether an error is, or was caused by, the refusal of a policy: four rungs.
 pub trait BySource<E> {
-    /// The function that looks for the refusal.
-    fn by_source(&self) -> fn(&E) -> Option<Rejected>;
+    /// The way to look for the refusal.
+    type Way: LooksForRefusal<E>;
+
+    /// The way to look for the refusal.
+    fn by_source(&self) -> Self::Way;
+}
+
+/// A way to look for the refusal that an error is, or was caused by.
+pub trait LooksForRefusal<E> {
+    /// The refusal.
+    fn refusal(error: &E) -> Option<Rejected>;
 }
 
 /// `anyhow::Error`, `Box<dyn Error + Send + Sync>` and the like.
+#[derive(Debug)]
+pub struct HoldsThreadSafe;
+
+impl<'e, E: AsRef<dyn Error + Send + Sync + 'e>> LooksForRefusal<E> for HoldsThreadSafe {
+    #[cold]
+    fn refusal(error: &E) -> Option<Rejected> {
+        behind(error.as_ref())
+    }
+}
+
 impl<'e, E: AsRef<dyn Error + Send + Sync + 'e>> BySource<E> for &&&Seen<E> {
+    type Way = HoldsThreadSafe;
+
     #[inline(always)]
-    fn by_source(&self) -> fn(&E) -> Option<Rejected> {
-        |error| behind(error.as_ref())
+    fn by_source(&self) -> HoldsThreadSafe {
+        HoldsThreadSafe
     }
 }
 
 /// `Box<dyn Error>` and the like.
+#[derive(Debug)]
+pub struct Holds;
+
+impl<'e, E: AsRef<dyn Error + 'e>> LooksForRefusal<E> for Holds {
+    #[cold]
+    fn refusal(error: &E) -> Option<Rejected> {
+        behind(error.as_ref())
+    }
+}
+
 impl<'e, E: AsRef<dyn Error + 'e>> BySource<E> for &&Seen<E> {
+    type Way = Holds;
+
     #[inline(always)]
-    fn by_source(&self) -> fn(&E) -> Option<Rejected> {
-        |error| behind(error.as_ref())
+    fn by_source(&self) -> Holds {
+        Holds
     }
 }
 
 /// A type of errors.
+#[derive(Debug)]
+pub struct IsError;
+
+impl<E: Error> LooksForRefusal<E> for IsError {
+    #[cold]
+    fn refusal(error: &E) -> Option<Rejected> {
+        behind(error)
+    }
+}
+
 impl<E: Error> BySource<E> for &Seen<E> {
+    type Way = IsError;
+
     #[inline(always)]
-    fn by_source(&self) -> fn(&E) -> Option<Rejected> {
-        |error| behind(error)
+    fn by_source(&self) -> IsError {
+        IsError
     }
 }
 
 /// Anything else: nowhere to look.
+#[derive(Debug)]
+pub struct Opaque;
+
+impl<E> LooksForRefusal<E> for Opaque {
+    #[inline]
+    fn refusal(_: &E) -> Option<Rejected> {
+        None
+    }
+}
+
 impl<E> BySource<E> for Seen<E> {
+    type Way = Opaque;
+
     #[inline(always)]
-    fn by_source(&self) -> fn(&E) -> Option<Rejected> {
-        |_| None
+    fn by_source(&self) -> Opaque {
+        Opaque
     }
 }
 
@@ -96,11 +186,11 @@ fn behind(error: &(impl Error + ?Sized)) -> Option<Rejected> {
 
 /// What to ask an error with: what it says of itself, and where it may hide a refusal.
 #[inline(always)]
-pub fn diagnosing<E>(
-    by_class: fn(&E) -> Diagnosis,
-    by_source: fn(&E) -> Option<Rejected>,
+pub fn diagnosing<E, C: AsksClass<E>, S: LooksForRefusal<E>>(
+    _: C,
+    _: S,
 ) -> impl FnOnce(&E) -> Diagnosis {
-    move |error| by_class(error).unless(|| by_source(error))
+    |error| C::diagnosis(error).unless(|| S::refusal(error))
 }
 
 /// What to ask the error of an outcome with, which is given by reference.
