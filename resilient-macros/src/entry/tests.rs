@@ -4,6 +4,7 @@
 
 mod documented;
 mod half_typed;
+mod spans;
 
 use super::*;
 use crate::table::Attribute;
