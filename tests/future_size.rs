@@ -96,3 +96,133 @@ fn a_policy_costs_few_bytes_however_big_the_body_is() {
     let six = 6 * POLICY + 2 * TIMEOUT + 2 * WAIT;
     within("pipeline", added(pipeline), six);
 }
+
+/// Each function as it is, and under a stack of three.
+macro_rules! shapes {
+    ($({ $($function:tt)* })*) => {
+        mod unannotated {
+            use super::*;
+            $($($function)*)*
+        }
+
+        mod stacked {
+            use super::*;
+            $(
+                #[circuit_breaker]
+                #[retry(3)]
+                #[timeout(1s)]
+                $($function)*
+            )*
+        }
+    };
+}
+
+shapes! {
+    { pub(super) async fn empty() -> Answer { Ok(1) } }
+    { pub(super) async fn never_waits(number: u64) -> Answer { Ok(number + 1) } }
+    { pub(super) async fn borrowed(text: &str, rest: &[u64]) -> Answer {
+        tokio::task::yield_now().await;
+        Ok(text.len() as u64 + rest.len() as u64)
+    } }
+    { pub(super) async fn borrowed_for_long<'a>(texts: &'a [&'a str]) -> Result<&'a str, Rejected> {
+        tokio::task::yield_now().await;
+        Ok(texts[0])
+    } }
+    { pub(super) async fn moved(text: String) -> Answer {
+        let text = text;
+        tokio::task::yield_now().await;
+        Ok(text.len() as u64)
+    } }
+    { pub(super) async fn mutable(mut text: String) -> Result<String, Rejected> {
+        text.push('!');
+        tokio::task::yield_now().await;
+        Ok(text)
+    } }
+    { pub(super) async fn lent_mutably(numbers: &mut Vec<u64>) -> Answer {
+        numbers.push(1);
+        tokio::task::yield_now().await;
+        Ok(numbers.len() as u64)
+    } }
+    { pub(super) async fn taken_apart((first, second): (u64, u64), [third, _]: [u64; 2]) -> Answer {
+        tokio::task::yield_now().await;
+        Ok(first + second + third)
+    } }
+    { pub(super) async fn generic<T: Clone + Into<u64>>(number: T) -> Answer {
+        tokio::task::yield_now().await;
+        Ok(number.into())
+    } }
+    { pub(super) async fn erased(number: &(dyn Fn() -> u64 + Sync)) -> Answer {
+        tokio::task::yield_now().await;
+        Ok(number())
+    } }
+    { pub(super) async fn big_locals(number: u64) -> Answer {
+        let locals = [number; 512];
+        tokio::task::yield_now().await;
+        Ok(locals.iter().sum())
+    } }
+    { pub(super) async fn big_answer(number: u64) -> Result<[u64; 64], Rejected> {
+        tokio::task::yield_now().await;
+        Ok([number; 64])
+    } }
+    { pub(super) async fn many_waits(number: u64) -> Answer {
+        let mut sum = number;
+        for wait in 0..number {
+            let first = [wait; 16];
+            tokio::task::yield_now().await;
+            let second = [wait; 16];
+            tokio::task::yield_now().await;
+            sum += first[0] + second[0];
+        }
+        Ok(sum)
+    } }
+    { pub(super) async fn nested(number: u64) -> Answer {
+        let inner = super::plain(number).await?;
+        Ok(inner + super::plain(number).await?)
+    } }
+    { pub(super) async fn boxed_error(text: &str) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
+        tokio::task::yield_now().await;
+        Ok(text.parse()?)
+    } }
+    { pub(super) async fn holds_what_is_dropped(text: &str) -> Answer {
+        let copies = vec![text.to_owned()];
+        tokio::task::yield_now().await;
+        Ok(copies.len() as u64)
+    } }
+}
+
+#[test]
+fn a_stack_costs_as_few_bytes_whatever_the_function_looks_like() {
+    let mut counted = 0;
+    macro_rules! compare {
+        ($($name:ident($($argument:expr),*) + $copies:expr;)*) => { $(
+            let plain = size_of_val(&unannotated::$name($($argument),*));
+            let stacked = size_of_val(&stacked::$name($($argument),*));
+            let budget = 3 * POLICY + TIMEOUT + $copies;
+            println!("{}: {plain} + {} of {budget} bytes", stringify!($name), stacked - plain);
+            assert!(stacked <= plain + budget, "{}: {plain} to {stacked}", stringify!($name));
+            counted += 1;
+        )* };
+    }
+    // What an attempt takes away is there once more, for the next one; what comes out of one, while
+    // it is decided upon.
+    let text = size_of::<String>();
+    compare! {
+        empty() + 0;
+        never_waits(1) + 0;
+        borrowed("text", &[1]) + 0;
+        borrowed_for_long(&["text"]) + 0;
+        moved(String::new()) + text;
+        mutable(String::new()) + text;
+        lent_mutably(&mut vec![]) + 0;
+        taken_apart((1, 2), [3, 4]) + 0;
+        generic(7_u32) + 0;
+        erased(&|| 7) + 0;
+        big_locals(1) + 0;
+        big_answer(1) + 0;
+        many_waits(1) + 0;
+        nested(1) + 0;
+        boxed_error("7") + 0;
+        holds_what_is_dropped("text") + 0;
+    }
+    assert_eq!(counted, 16);
+}

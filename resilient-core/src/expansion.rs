@@ -4,9 +4,12 @@ use crate::class::{Class, Classify, RetryHint};
 use crate::error::Rejected;
 use crate::outcome::{Failure, Fallible, FromRejected, Inside, Judge};
 use crate::policy::RetryPolicy;
+use pin_project_lite::pin_project;
 use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
-pub use crate::ladder::{ByClass, BySource, Seen};
+pub use crate::ladder::{ByClass, BySource, Seen, diagnosing};
 pub use crate::shape::{Known, OfResult, OfValue, Shape};
 pub use crate::site::{Binding, CallSite, Layer, announce};
 pub use core;
@@ -57,6 +60,31 @@ macro_rules! __resilient_run_body {
     };
     (@blocks [$($frame:ident)?] $disturbance:expr) => {
         $disturbance.block()
+    };
+}
+
+/// One run of a body as a future of its outcome, for what takes a future: policies, frame and the rest
+/// as before, and the run.
+#[cfg(not(feature = "testing"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __resilient_run_within {
+    ([$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $run:expr) => {
+        $run
+    };
+}
+
+/// One run of a body as a future of its outcome, unless a chaos switch makes it fail.
+#[cfg(feature = "testing")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __resilient_run_within {
+    ([$($binding:ident),*], [$($frame:ident)?], $takes_refusals:literal, $run:expr) => {
+        async {
+            $crate::__resilient_run_body!(
+                waits, [$($binding),*], [$($frame)?], $takes_refusals, $run.await
+            )
+        }
     };
 }
 
@@ -138,11 +166,45 @@ pub fn split<R: Fallible>(result: R) -> Inside<R::Value, R::Error> {
     result.split()
 }
 
+/// A run of the body whose result is split: an `async` block for it would cost the compiler more.
+#[inline(always)]
+pub const fn splitting<F>(run: F) -> Splitting<F>
+where
+    F: Future<Output: Fallible>,
+{
+    Splitting { run }
+}
+
+pin_project! {
+    /// See [`splitting`].
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless they are awaited"]
+    pub struct Splitting<F> {
+        #[pin]
+        run: F,
+    }
+}
+
+impl<F: Future<Output: Fallible>> Future for Splitting<F> {
+    type Output = Inside<<F::Output as Fallible>::Value, <F::Output as Fallible>::Error>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().run.poll(context).map(Fallible::split)
+    }
+}
+
 /// The predicates of one attribute, where it is not clear that the function returns a `Result`: the
 /// compiler shall complain about that once, and not here.
 #[inline(always)]
 pub const fn judge_of<T, E>(_: &Inside<T, E>) -> Judge<Result<T, E>> {
     Judge::new()
+}
+
+/// The errors of such an outcome.
+#[inline(always)]
+pub const fn seen_in<T, E>(_: &Inside<T, E>) -> Seen<E> {
+    Seen::all()
 }
 
 /// What the function returns: a refusal becomes its own error here, once, at the outer edge.

@@ -1,9 +1,12 @@
 //! What can be learnt about an error of whatever type, without demanding anything of it.
 //!
-//! `diagnose!` calls a method on references of different depth around the error. Method lookup tries the deepest first, skips what the type's bounds do not allow,
-//! and takes off one reference after the other: so the compiler chooses the rung, in generic
-//! functions too, by what is known of the type there (D. Tolnay, "Autoref-based stable
-//! specialization", 2019).
+//! `diagnose!` calls a method on references of different depth to [`Seen`]. Method lookup tries the
+//! deepest first, skips what the type's bounds do not allow, and takes off one reference after the
+//! other: so the compiler chooses the rung, in generic functions too, by what is known of the type
+//! there (D. Tolnay, "Autoref-based stable specialization", 2019).
+//!
+//! A rung gives a way to ask, which is a type of ours: so all functions with the same error share what
+//! is compiled for it.
 //!
 //! No rung demands `'static`, since method lookup is blind to lifetimes and a type that borrows
 //! would be stuck on it. The sources of an error are `'static`, and every refusal has one.
@@ -11,68 +14,168 @@
 use crate::class::{Classify, Diagnosis};
 use crate::error::Rejected;
 use std::error::Error;
+use std::marker::PhantomData;
 
-/// An error that is being looked at.
-#[derive(Clone, Copy, Debug)]
-pub struct Seen<'a, E>(pub &'a E);
+/// A type of errors that is being looked at.
+#[derive(Debug)]
+pub struct Seen<E>(PhantomData<fn(&E)>);
 
-/// What the error says of itself: two rungs.
-pub trait ByClass {
+impl<E> Seen<E> {
+    /// All errors of this type.
+    #[inline(always)]
+    #[must_use]
+    pub const fn all() -> Self {
+        Self(PhantomData)
+    }
+}
+
+/// What an error says of itself: two rungs.
+pub trait ByClass<E> {
+    /// The way to ask it.
+    type Way: AsksClass<E>;
+
+    /// The way to ask it.
+    fn by_class(&self) -> Self::Way;
+}
+
+/// A way to ask an error what it says of itself.
+pub trait AsksClass<E> {
     /// What it says.
-    fn diagnosis(&self) -> Diagnosis;
+    fn diagnosis(error: &E) -> Diagnosis;
 }
 
 /// It is [`Classify`].
-impl<E: Classify> ByClass for &Seen<'_, E> {
+#[derive(Debug)]
+pub struct Classified;
+
+impl<E: Classify> AsksClass<E> for Classified {
     #[cold]
-    fn diagnosis(&self) -> Diagnosis {
-        Diagnosis::of(self.0)
+    fn diagnosis(error: &E) -> Diagnosis {
+        Diagnosis::of(error)
+    }
+}
+
+impl<E: Classify> ByClass<E> for &Seen<E> {
+    type Way = Classified;
+
+    #[inline(always)]
+    fn by_class(&self) -> Classified {
+        Classified
     }
 }
 
 /// It says nothing.
-impl<E> ByClass for Seen<'_, E> {
+#[derive(Debug)]
+pub struct Unclassified;
+
+impl<E> AsksClass<E> for Unclassified {
     #[cold]
-    fn diagnosis(&self) -> Diagnosis {
+    fn diagnosis(_: &E) -> Diagnosis {
         Diagnosis::UNKNOWN
     }
 }
 
-/// Whether the error is, or was caused by, the refusal of a policy: four rungs.
-pub trait BySource {
+impl<E> ByClass<E> for Seen<E> {
+    type Way = Unclassified;
+
+    #[inline(always)]
+    fn by_class(&self) -> Unclassified {
+        Unclassified
+    }
+}
+
+/// Whether an error is, or was caused by, the refusal of a policy: four rungs.
+pub trait BySource<E> {
+    /// The way to look for the refusal.
+    type Way: LooksForRefusal<E>;
+
+    /// The way to look for the refusal.
+    fn by_source(&self) -> Self::Way;
+}
+
+/// A way to look for the refusal that an error is, or was caused by.
+pub trait LooksForRefusal<E> {
     /// The refusal.
-    fn refusal(&self) -> Option<Rejected>;
+    fn refusal(error: &E) -> Option<Rejected>;
 }
 
 /// `anyhow::Error`, `Box<dyn Error + Send + Sync>` and the like.
-impl<'e, E: AsRef<dyn Error + Send + Sync + 'e>> BySource for &&&Seen<'_, E> {
+#[derive(Debug)]
+pub struct HoldsThreadSafe;
+
+impl<'e, E: AsRef<dyn Error + Send + Sync + 'e>> LooksForRefusal<E> for HoldsThreadSafe {
     #[cold]
-    fn refusal(&self) -> Option<Rejected> {
-        behind(self.0.as_ref())
+    fn refusal(error: &E) -> Option<Rejected> {
+        behind(error.as_ref())
+    }
+}
+
+impl<'e, E: AsRef<dyn Error + Send + Sync + 'e>> BySource<E> for &&&Seen<E> {
+    type Way = HoldsThreadSafe;
+
+    #[inline(always)]
+    fn by_source(&self) -> HoldsThreadSafe {
+        HoldsThreadSafe
     }
 }
 
 /// `Box<dyn Error>` and the like.
-impl<'e, E: AsRef<dyn Error + 'e>> BySource for &&Seen<'_, E> {
+#[derive(Debug)]
+pub struct Holds;
+
+impl<'e, E: AsRef<dyn Error + 'e>> LooksForRefusal<E> for Holds {
     #[cold]
-    fn refusal(&self) -> Option<Rejected> {
-        behind(self.0.as_ref())
+    fn refusal(error: &E) -> Option<Rejected> {
+        behind(error.as_ref())
+    }
+}
+
+impl<'e, E: AsRef<dyn Error + 'e>> BySource<E> for &&Seen<E> {
+    type Way = Holds;
+
+    #[inline(always)]
+    fn by_source(&self) -> Holds {
+        Holds
     }
 }
 
 /// A type of errors.
-impl<E: Error> BySource for &Seen<'_, E> {
+#[derive(Debug)]
+pub struct IsError;
+
+impl<E: Error> LooksForRefusal<E> for IsError {
     #[cold]
-    fn refusal(&self) -> Option<Rejected> {
-        behind(self.0)
+    fn refusal(error: &E) -> Option<Rejected> {
+        behind(error)
+    }
+}
+
+impl<E: Error> BySource<E> for &Seen<E> {
+    type Way = IsError;
+
+    #[inline(always)]
+    fn by_source(&self) -> IsError {
+        IsError
     }
 }
 
 /// Anything else: nowhere to look.
-impl<E> BySource for Seen<'_, E> {
+#[derive(Debug)]
+pub struct Opaque;
+
+impl<E> LooksForRefusal<E> for Opaque {
     #[inline]
-    fn refusal(&self) -> Option<Rejected> {
+    fn refusal(_: &E) -> Option<Rejected> {
         None
+    }
+}
+
+impl<E> BySource<E> for Seen<E> {
+    type Way = Opaque;
+
+    #[inline(always)]
+    fn by_source(&self) -> Opaque {
+        Opaque
     }
 }
 
@@ -81,26 +184,44 @@ fn behind(error: &(impl Error + ?Sized)) -> Option<Rejected> {
     error.source().and_then(Rejected::find)
 }
 
-/// The [`Diagnosis`] of an error, which is given by reference; or the closure that makes it.
+/// What to ask an error with: what it says of itself, and where it may hide a refusal.
+#[inline(always)]
+pub fn diagnosing<E, C: AsksClass<E>, S: LooksForRefusal<E>>(
+    _: C,
+    _: S,
+) -> impl FnOnce(&E) -> Diagnosis {
+    |error| C::diagnosis(error).unless(|| S::refusal(error))
+}
+
+/// What to ask the error of an outcome with, which is given by reference.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __resilient_diagnose {
-    () => {
-        |error| $crate::__private::diagnose!(error)
-    };
-    ($error:expr) => {{
+    ($outcome:expr) => {{
         use $crate::__private::{ByClass as _, BySource as _};
-        let seen = $crate::__private::Seen($error);
-        (&&seen).diagnosis().unless(|| (&&&&seen).refusal())
+        let seen = $crate::__private::seen_in($outcome);
+        $crate::__private::diagnosing((&&seen).by_class(), (&&&&seen).by_source())
     }};
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::__private::diagnose;
+    use crate::__private;
     use crate::class::{Class, RetryHint};
     use std::io;
+
+    /// What an error says, asked as an expansion asks an outcome.
+    macro_rules! diagnosis {
+        ($error:expr) => {{
+            let error = $error;
+            __private::diagnose!(&none_of(error))(error)
+        }};
+    }
+
+    fn none_of<E>(_: &E) -> crate::Inside<(), E> {
+        Ok(())
+    }
 
     const REFUSED: Rejected = Rejected::bulkhead_full("x");
     const FOUND: Diagnosis = Diagnosis::Rejected(REFUSED);
@@ -139,30 +260,30 @@ mod tests {
 
     #[test]
     fn every_type_of_errors_is_looked_into_as_far_as_it_can_be() {
-        assert_eq!(diagnose!(&Own::Transparent(REFUSED)), FOUND);
-        assert_eq!(diagnose!(&Own::Source(REFUSED)), FOUND);
-        assert_eq!(diagnose!(&Own::Other), Diagnosis::UNKNOWN);
-        assert_eq!(diagnose!(&REFUSED), FOUND);
-        assert_eq!(diagnose!(&io::Error::other(REFUSED)), FOUND);
+        assert_eq!(diagnosis!(&Own::Transparent(REFUSED)), FOUND);
+        assert_eq!(diagnosis!(&Own::Source(REFUSED)), FOUND);
+        assert_eq!(diagnosis!(&Own::Other), Diagnosis::UNKNOWN);
+        assert_eq!(diagnosis!(&REFUSED), FOUND);
+        assert_eq!(diagnosis!(&io::Error::other(REFUSED)), FOUND);
         let hidden = io::Error::other(Own::Transparent(REFUSED));
-        assert_eq!(diagnose!(&hidden), FOUND);
+        assert_eq!(diagnosis!(&hidden), FOUND);
         let missing = io::Error::from(io::ErrorKind::NotFound);
-        assert_eq!(diagnose!(&missing), PERMANENT);
+        assert_eq!(diagnosis!(&missing), PERMANENT);
 
         let boxed: Box<dyn Error> = Box::new(REFUSED);
-        assert_eq!(diagnose!(&boxed), FOUND);
+        assert_eq!(diagnosis!(&boxed), FOUND);
         let boxed: Box<dyn Error + Send + Sync> = Own::Transparent(REFUSED).into();
-        assert_eq!(diagnose!(&boxed), FOUND);
+        assert_eq!(diagnosis!(&boxed), FOUND);
         let boxed: Box<dyn Error + Send + Sync> = "x".into();
-        assert_eq!(diagnose!(&boxed), Diagnosis::UNKNOWN);
+        assert_eq!(diagnosis!(&boxed), Diagnosis::UNKNOWN);
     }
 
     #[test]
     fn a_type_that_is_no_error_is_unknown() {
-        assert_eq!(diagnose!(&Bare), Diagnosis::UNKNOWN);
-        assert_eq!(diagnose!(&"x"), Diagnosis::UNKNOWN);
-        assert_eq!(diagnose!(&String::from("x")), Diagnosis::UNKNOWN);
-        assert_eq!(diagnose!(&()), Diagnosis::UNKNOWN);
+        assert_eq!(diagnosis!(&Bare), Diagnosis::UNKNOWN);
+        assert_eq!(diagnosis!(&"x"), Diagnosis::UNKNOWN);
+        assert_eq!(diagnosis!(&String::from("x")), Diagnosis::UNKNOWN);
+        assert_eq!(diagnosis!(&()), Diagnosis::UNKNOWN);
     }
 
     #[test]
@@ -173,30 +294,30 @@ mod tests {
             text: &text,
             source,
         };
-        assert_eq!(diagnose!(&borrows), FOUND);
+        assert_eq!(diagnosis!(&borrows), FOUND);
         let boxed: Box<dyn Error + '_> = Box::new(borrows);
-        assert_eq!(diagnose!(&boxed), FOUND);
+        assert_eq!(diagnosis!(&boxed), FOUND);
     }
 
     #[test]
     fn a_class_does_not_make_a_refusal_anything_else() {
-        assert_eq!(diagnose!(&Forgetful(None)), PERMANENT);
-        assert_eq!(diagnose!(&Forgetful(Some(REFUSED))), FOUND);
+        assert_eq!(diagnosis!(&Forgetful(None)), PERMANENT);
+        assert_eq!(diagnosis!(&Forgetful(Some(REFUSED))), FOUND);
     }
 
     #[test]
     fn a_generic_function_sees_what_its_bounds_say() {
         fn unbounded<E>(error: &E) -> Diagnosis {
-            diagnose!(error)
+            diagnosis!(error)
         }
         fn errors<E: Error>(error: &E) -> Diagnosis {
-            diagnose!(error)
+            diagnosis!(error)
         }
         fn classes<E: Classify>(error: &E) -> Diagnosis {
-            diagnose!(error)
+            diagnosis!(error)
         }
         fn both<E: Classify + Error + 'static>(error: &E) -> Diagnosis {
-            diagnose!(error)
+            diagnosis!(error)
         }
         let error = Forgetful(Some(REFUSED));
         assert_eq!(unbounded(&error), Diagnosis::UNKNOWN);

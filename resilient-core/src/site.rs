@@ -243,17 +243,11 @@ pub struct CallSite {
 }
 
 impl CallSite {
-    /// The function whose inner function `name` returns its own type's name, with its stack from
-    /// the top.
+    /// The function in which the type `N` is, with its stack from the top.
     #[must_use]
-    pub const fn new(
-        name: fn() -> &'static str,
-        file: &'static str,
-        line: u32,
-        layers: &'static [Layer],
-    ) -> Self {
+    pub const fn new<N>(file: &'static str, line: u32, layers: &'static [Layer]) -> Self {
         Self {
-            name,
+            name: std::any::type_name::<N>,
             file,
             line,
             layers,
@@ -348,7 +342,7 @@ pub(crate) fn declare_all() {
 /// where it was made.
 pub fn announce(name: &'static str, file: &'static str, line: u32, layers: &'static [Layer]) {
     registry();
-    let site: &'static CallSite = Box::leak(Box::new(CallSite::new(|| "", file, line, layers)));
+    let site: &'static CallSite = Box::leak(Box::new(CallSite::new::<()>(file, line, layers)));
     let mut known = KNOWN.lock();
     known
         .by_name
@@ -423,7 +417,7 @@ fn know(site: &'static CallSite, name: &'static str) -> KnownSite {
     }
 }
 
-/// `shop::price` of `shop::price::{{closure}}::__resilient_name`.
+/// `shop::price` of `shop::price::{{closure}}::__ResilientName`.
 fn function_name(name: &'static str) -> &'static str {
     let function = name
         .rsplit_once("::")
@@ -438,17 +432,17 @@ mod tests {
     #[test]
     fn a_function_is_called_by_its_path() {
         for (type_name, name) in [
-            ("shop::price::__resilient_name", "shop::price"),
+            ("shop::price::__ResilientName", "shop::price"),
             (
-                "shop::Shop::price::{{closure}}::__resilient_name",
+                "shop::Shop::price::{{closure}}::__ResilientName",
                 "shop::Shop::price",
             ),
             (
-                "<shop::Shop as shop::Sell>::price::__resilient_name",
+                "<shop::Shop as shop::Sell>::price::__ResilientName",
                 "<shop::Shop as shop::Sell>::price",
             ),
             (
-                "shop::a::{{closure}}::b::__resilient_name",
+                "shop::a::{{closure}}::b::__ResilientName",
                 "shop::a::{{closure}}::b",
             ),
         ] {

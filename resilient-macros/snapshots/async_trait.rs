@@ -56,11 +56,9 @@ where
             ),
             __resilient::None,
         );
-        fn __resilient_name() -> &'static str {
-            __resilient::core::any::type_name_of_val(&__resilient_name)
-        }
+        struct __ResilientName;
         __resilient::inventory::submit! {
-            __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+            __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
             __resilient::core::line!(), & [__resilient::Layer::new(& __RESILIENT_0_RETRY,
             "retry(3)")],).unrefused()
         }
@@ -103,7 +101,7 @@ where
                             __resilient::Judge::<Result<Price, PriceError>>::new()
                                 .verdict_with(
                                     &__resilient_outcome,
-                                    __resilient::diagnose!(),
+                                    __resilient::diagnose!(& __resilient_outcome),
                                 ),
                         )
                     {

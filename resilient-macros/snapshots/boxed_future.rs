@@ -15,11 +15,9 @@ fn fetch<'a>(&'a self, path: String) -> BoxFuture<'a, Result<Page, Error>> {
             ),
             __resilient::None,
         );
-        fn __resilient_name() -> &'static str {
-            __resilient::core::any::type_name_of_val(&__resilient_name)
-        }
+        struct __ResilientName;
         __resilient::inventory::submit! {
-            __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+            __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
             __resilient::core::line!(), & [__resilient::Layer::new(& __RESILIENT_0_RETRY,
             "retry(3)")],).unrefused()
         }
@@ -78,7 +76,7 @@ fn fetch<'a>(&'a self, path: String) -> BoxFuture<'a, Result<Page, Error>> {
                             __resilient::Judge::<Result<Page, Error>>::new()
                                 .verdict_with(
                                     &__resilient_outcome,
-                                    __resilient::diagnose!(),
+                                    __resilient::diagnose!(& __resilient_outcome),
                                 ),
                         )
                     {

@@ -30,11 +30,9 @@ async fn stock() -> u32 {
         ),
         __resilient::None,
     );
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(& __RESILIENT_0_FALLBACK,
         "fallback(value = 0)"), __resilient::Layer::new(& __RESILIENT_1_TIMEOUT,
         "timeout(1s)"), __resilient::Layer::new(& __RESILIENT_2_TIMEOUT,

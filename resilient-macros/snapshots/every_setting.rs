@@ -119,11 +119,9 @@ async fn send(partner: &Partner) -> Result<(), Error> {
             __resilient::Some("partner"),
         )
         .keyed();
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(&
         __RESILIENT_0_CIRCUIT_BREAKER,
         "circuit_breaker(\"partner\", failure_rate = 50%, window_time = 1m, min_calls = 20, slow_call = 1500ms, slow_call_rate = 80%, open_for = 30s, open_backoff = 1.5, open_jitter = 10%, half_open_calls = 3, success_threshold = 2, half_open_for = 1m30s, ramp = [10%, 50%], count_rejections = true, obey_retry_after = true, max_keys = 500, enabled = true, unless = Error::is_ours, key = partner,)")],)
@@ -173,7 +171,10 @@ async fn send(partner: &Partner) -> Result<(), Error> {
             .settle_with(
                 __resilient::Judge::<Result<(), Error>>::new()
                     .unless(Error::is_ours)
-                    .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
+                    .verdict_with(
+                        &__resilient_outcome,
+                        __resilient::diagnose!(& __resilient_outcome),
+                    ),
                 &__resilient_outcome,
             );
         __resilient_outcome

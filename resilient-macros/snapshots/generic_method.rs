@@ -36,11 +36,9 @@ where
         ),
         __resilient::None,
     );
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(& __RESILIENT_0_TIMEOUT,
         "timeout(5s, map_err = | rejected : Rejected | Error::refused(self.name, rejected))"),
         __resilient::Layer::new(& __RESILIENT_1_RETRY, "retry(3)")],)
@@ -87,7 +85,7 @@ where
                                 __resilient::Judge::<Result<Cow<'a, V>, Error<'k>>>::new()
                                     .verdict_with(
                                         &__resilient_outcome,
-                                        __resilient::diagnose!(),
+                                        __resilient::diagnose!(& __resilient_outcome),
                                     ),
                             )
                         {

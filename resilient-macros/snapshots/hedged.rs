@@ -33,11 +33,9 @@ async fn price(&self, sku: Sku) -> Result<Price, PriceError> {
         ),
         __resilient::None,
     );
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(& __RESILIENT_0_HEDGE,
         "hedge(p95, budget(\"gateway\", 10%))"), __resilient::Layer::new(&
         __RESILIENT_1_BULKHEAD, "bulkhead(20)")],)
@@ -95,7 +93,10 @@ async fn price(&self, sku: Sku) -> Result<Price, PriceError> {
             },
             |__resilient_outcome| {
                 __resilient::Judge::<Result<Price, PriceError>>::new()
-                    .verdict_with(__resilient_outcome, __resilient::diagnose!())
+                    .verdict_with(
+                        __resilient_outcome,
+                        __resilient::diagnose!(__resilient_outcome),
+                    )
             },
         )
         .await;

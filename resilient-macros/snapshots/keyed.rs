@@ -43,11 +43,9 @@ async fn send(partner: &Partner, region: Region) -> Result<(), Error> {
             __resilient::None,
         )
         .keyed();
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(&
         __RESILIENT_0_CIRCUIT_BREAKER,
         "circuit_breaker(\"partner\", key = partner.id, max_keys = 500)"),
@@ -141,7 +139,10 @@ async fn send(partner: &Partner, region: Region) -> Result<(), Error> {
         __resilient_permit
             .settle_with(
                 __resilient::Judge::<Result<(), Error>>::new()
-                    .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
+                    .verdict_with(
+                        &__resilient_outcome,
+                        __resilient::diagnose!(& __resilient_outcome),
+                    ),
                 &__resilient_outcome,
             );
         __resilient_outcome

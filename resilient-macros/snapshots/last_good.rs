@@ -32,11 +32,9 @@ async fn price(tenant: Tenant, sku: Sku) -> Result<Price, PriceError> {
         ),
         __resilient::None,
     );
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(& __RESILIENT_0_FALLBACK,
         "fallback(list_price)"), __resilient::Layer::new(& __RESILIENT_1_FALLBACK,
         "fallback(\"prices\", stale = 10m, key = (tenant, sku), mark = Price::mark_old)"),
@@ -116,7 +114,10 @@ async fn price(tenant: Tenant, sku: Sku) -> Result<Price, PriceError> {
                     __resilient_outcome,
                     |__resilient_outcome| {
                         __resilient::Judge::<Result<Price, PriceError>>::new()
-                            .verdict_with(__resilient_outcome, __resilient::diagnose!())
+                            .verdict_with(
+                                __resilient_outcome,
+                                __resilient::diagnose!(__resilient_outcome),
+                            )
                     },
                     Price::mark_old,
                 )
@@ -127,7 +128,10 @@ async fn price(tenant: Tenant, sku: Sku) -> Result<Price, PriceError> {
                 __resilient_outcome,
                 |__resilient_outcome| {
                     __resilient::Judge::<Result<Price, PriceError>>::new()
-                        .verdict_with(__resilient_outcome, __resilient::diagnose!())
+                        .verdict_with(
+                            __resilient_outcome,
+                            __resilient::diagnose!(__resilient_outcome),
+                        )
                 },
             )
         {

@@ -17,11 +17,9 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
         __resilient::RetryPolicy::new(),
         __resilient::None,
     );
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(& __RESILIENT_0_FALLBACK,
         "fallback(| error | self.last(order, error))"), __resilient::Layer::new(&
         __RESILIENT_1_RETRY, "retry(attempt = cx, idempotency_key = order.id)")],)
@@ -94,7 +92,7 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
                             __resilient::Judge::<Result<Receipt, Error>>::new()
                                 .verdict_with(
                                     &__resilient_outcome,
-                                    __resilient::diagnose!(),
+                                    __resilient::diagnose!(& __resilient_outcome),
                                 ),
                         )
                     {
@@ -111,7 +109,10 @@ async fn charge(&mut self, order: Order) -> Result<Receipt, Error> {
                 __resilient_outcome,
                 |__resilient_outcome| {
                     __resilient::Judge::<Result<Receipt, Error>>::new()
-                        .verdict_with(__resilient_outcome, __resilient::diagnose!())
+                        .verdict_with(
+                            __resilient_outcome,
+                            __resilient::diagnose!(__resilient_outcome),
+                        )
                 },
             )
         {

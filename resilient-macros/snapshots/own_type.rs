@@ -22,11 +22,9 @@ async fn recommend(&self) -> Recommendations {
         ),
         __resilient::None,
     );
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(& __RESILIENT_0_FALLBACK,
         "fallback(| error | self.popular(error))"), __resilient::Layer::new(&
         __RESILIENT_1_TIMEOUT, "timeout(1s)")],)
@@ -89,7 +87,10 @@ async fn recommend(&self) -> Recommendations {
                         __resilient::Shape::<Recommendations>::of()
                             .known()
                             .judge()
-                            .verdict_with(__resilient_outcome, __resilient::diagnose!())
+                            .verdict_with(
+                                __resilient_outcome,
+                                __resilient::diagnose!(__resilient_outcome),
+                            )
                     },
                 ),
         )

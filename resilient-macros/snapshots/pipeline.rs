@@ -43,11 +43,9 @@ async fn price(sku: &Sku) -> Result<Price, PriceError> {
             __resilient::Some("pricing"),
         )
         .in_pipeline();
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(& __RESILIENT_0_TIMEOUT,
         "resilient(\"pricing\", map_err = refused)"), __resilient::Layer::new(&
         __RESILIENT_1_CIRCUIT_BREAKER, "resilient(\"pricing\", map_err = refused)"),
@@ -150,7 +148,7 @@ async fn price(sku: &Sku) -> Result<Price, PriceError> {
                                     __resilient::Judge::<Result<Price, PriceError>>::new()
                                         .verdict_with(
                                             &__resilient_outcome,
-                                            __resilient::diagnose!(),
+                                            __resilient::diagnose!(& __resilient_outcome),
                                         ),
                                 )
                             {
@@ -167,7 +165,7 @@ async fn price(sku: &Sku) -> Result<Price, PriceError> {
                         __resilient::Judge::<Result<Price, PriceError>>::new()
                             .verdict_with(
                                 &__resilient_outcome,
-                                __resilient::diagnose!(),
+                                __resilient::diagnose!(& __resilient_outcome),
                             ),
                         &__resilient_outcome,
                     );

@@ -40,11 +40,9 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
         ),
         __resilient::None,
     );
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(& __RESILIENT_0_FALLBACK,
         "fallback(last_known)"), __resilient::Layer::new(& __RESILIENT_1_CIRCUIT_BREAKER,
         "circuit_breaker(\"disk\")"), __resilient::Layer::new(& __RESILIENT_2_RETRY,
@@ -131,7 +129,7 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
                                 __resilient::Judge::<Result<Vec<u8>, Error>>::new()
                                     .verdict_with(
                                         &__resilient_outcome,
-                                        __resilient::diagnose!(),
+                                        __resilient::diagnose!(& __resilient_outcome),
                                     ),
                             )
                         {
@@ -146,7 +144,10 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
             __resilient_permit
                 .settle_with(
                     __resilient::Judge::<Result<Vec<u8>, Error>>::new()
-                        .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
+                        .verdict_with(
+                            &__resilient_outcome,
+                            __resilient::diagnose!(& __resilient_outcome),
+                        ),
                     &__resilient_outcome,
                 );
             __resilient_outcome
@@ -157,7 +158,10 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
                 __resilient_outcome,
                 |__resilient_outcome| {
                     __resilient::Judge::<Result<Vec<u8>, Error>>::new()
-                        .verdict_with(__resilient_outcome, __resilient::diagnose!())
+                        .verdict_with(
+                            __resilient_outcome,
+                            __resilient::diagnose!(__resilient_outcome),
+                        )
                 },
             )
         {

@@ -33,11 +33,9 @@ async fn price(&self, sku: Sku) -> Result<Price, PriceError> {
         ),
         __resilient::None,
     );
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(& __RESILIENT_0_RETRY,
         "retry(2, attempt = cx)"), __resilient::Layer::new(& __RESILIENT_1_HEDGE,
         "hedge(100ms)"), __resilient::Layer::new(& __RESILIENT_2_TIMEOUT,
@@ -81,9 +79,8 @@ async fn price(&self, sku: Sku) -> Result<Price, PriceError> {
                                 let __resilient_body = __resilient_copy.take();
                                 __RESILIENT_2_TIMEOUT
                                     .live()
-                                    .limit(async {
-                                        __resilient::run_body(
-                                            waits,
+                                    .limit(
+                                        __resilient::run_within(
                                             [
                                                 __RESILIENT_0_RETRY,
                                                 __RESILIENT_1_HEDGE,
@@ -91,30 +88,35 @@ async fn price(&self, sku: Sku) -> Result<Price, PriceError> {
                                             ],
                                             [],
                                             true,
-                                            __resilient::split(
+                                            __resilient::splitting(
                                                 __resilient_body(
-                                                        __resilient::Attempt::new(
-                                                            __resilient_retry_0.number(),
-                                                            __resilient::core::clone::Clone::clone(&__resilient_key_0),
-                                                        ),
-                                                    )
-                                                    .await,
+                                                    __resilient::Attempt::new(
+                                                        __resilient_retry_0.number(),
+                                                        __resilient::core::clone::Clone::clone(&__resilient_key_0),
+                                                    ),
+                                                ),
                                             ),
-                                        )
-                                    })
+                                        ),
+                                    )
                                     .await
                             }
                         },
                         |__resilient_outcome| {
                             __resilient::Judge::<Result<Price, PriceError>>::new()
-                                .verdict_with(__resilient_outcome, __resilient::diagnose!())
+                                .verdict_with(
+                                    __resilient_outcome,
+                                    __resilient::diagnose!(__resilient_outcome),
+                                )
                         },
                     )
                     .await;
                 match __resilient_retry_0
                     .decide(
                         __resilient::Judge::<Result<Price, PriceError>>::new()
-                            .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
+                            .verdict_with(
+                                &__resilient_outcome,
+                                __resilient::diagnose!(& __resilient_outcome),
+                            ),
                     )
                 {
                     __resilient::Some(__resilient_delay) => __resilient_delay,

@@ -40,11 +40,9 @@ async fn fetch(&mut self, request: Request) -> Result<&mut Page, Error> {
         ),
         __resilient::None,
     );
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(& __RESILIENT_0_TIMEOUT,
         "timeout(|| request.budget())"), __resilient::Layer::new(&
         __RESILIENT_1_RATE_LIMIT, "rate_limit(100 / s)"), __resilient::Layer::new(&

@@ -51,11 +51,9 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
         ),
         __resilient::None,
     );
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(&
         __RESILIENT_0_CIRCUIT_BREAKER,
         "circuit_breaker(\"pricing\", failure_rate = 50%, window = 20, when = PriceError::is_transient)"),
@@ -96,9 +94,8 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
                 let __resilient_delay = {
                     let __resilient_outcome = __RESILIENT_2_TIMEOUT
                         .live()
-                        .limit(async {
-                            __resilient::run_body(
-                                waits,
+                        .limit(
+                            __resilient::run_within(
                                 [
                                     __RESILIENT_0_CIRCUIT_BREAKER,
                                     __RESILIENT_1_RETRY,
@@ -106,25 +103,23 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
                                 ],
                                 [__resilient_frame],
                                 true,
-                                __resilient::split(
+                                __resilient::splitting(
                                     __resilient_frame
-                                        .run({
-                                            __resilient_frame.ask();
+                                        .run(
                                             __resilient::clone_arguments_moved_by_the_body(
                                                 &__resilient_body,
-                                            )(())
-                                        })
-                                        .await,
+                                            )(()),
+                                        ),
                                 ),
-                            )
-                        })
+                            ),
+                        )
                         .await;
                     match __resilient_retry_1
                         .decide(
                             __resilient::Judge::<Result<Price, PriceError>>::new()
                                 .verdict_with(
                                     &__resilient_outcome,
-                                    __resilient::diagnose!(),
+                                    __resilient::diagnose!(& __resilient_outcome),
                                 ),
                         )
                     {
@@ -140,7 +135,10 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
             .settle_with(
                 __resilient::Judge::<Result<Price, PriceError>>::new()
                     .when(PriceError::is_transient)
-                    .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
+                    .verdict_with(
+                        &__resilient_outcome,
+                        __resilient::diagnose!(& __resilient_outcome),
+                    ),
                 &__resilient_outcome,
             );
         __resilient_outcome

@@ -25,11 +25,9 @@ async fn price(sku: &Sku) -> Result<Price, PriceError> {
         __resilient::CircuitBreakerPolicy::new(),
         __resilient::Some("pricing"),
     );
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(&
         __RESILIENT_0_CIRCUIT_BREAKER,
         "circuit_breaker(\"region\", failure_threshold = 5)"), __resilient::Layer::new(&
@@ -90,7 +88,10 @@ async fn price(sku: &Sku) -> Result<Price, PriceError> {
                     __resilient::Judge::<Result<Price, PriceError>>::new()
                         .when(PriceError::is_transient)
                         .when_ok(Price::is_old)
-                        .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
+                        .verdict_with(
+                            &__resilient_outcome,
+                            __resilient::diagnose!(& __resilient_outcome),
+                        ),
                     &__resilient_outcome,
                 );
             __resilient_outcome
@@ -98,7 +99,10 @@ async fn price(sku: &Sku) -> Result<Price, PriceError> {
         __resilient_permit
             .settle_with(
                 __resilient::Judge::<Result<Price, PriceError>>::new()
-                    .verdict_with(&__resilient_outcome, __resilient::diagnose!()),
+                    .verdict_with(
+                        &__resilient_outcome,
+                        __resilient::diagnose!(& __resilient_outcome),
+                    ),
                 &__resilient_outcome,
             );
         __resilient_outcome

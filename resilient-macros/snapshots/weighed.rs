@@ -30,11 +30,9 @@ async fn store(batch: Vec<Row>) -> Result<(), Error> {
         ),
         __resilient::None,
     );
-    fn __resilient_name() -> &'static str {
-        __resilient::core::any::type_name_of_val(&__resilient_name)
-    }
+    struct __ResilientName;
     __resilient::inventory::submit! {
-        __resilient::CallSite::new(__resilient_name, __resilient::core::file!(),
+        __resilient::CallSite::new:: < __ResilientName > (__resilient::core::file!(),
         __resilient::core::line!(), & [__resilient::Layer::new(&
         __RESILIENT_0_RATE_LIMIT,
         "rate_limit(100 / s, algorithm = sliding_window, cost = batch.len() as u32)"),

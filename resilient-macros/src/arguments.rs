@@ -6,6 +6,7 @@ use crate::parse::Datum;
 use crate::rename::renamed_self;
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
 use syn::{Attribute, Error, FnArg, Pat, Result, Signature, Type};
 
 /// The arguments of the function.
@@ -25,14 +26,32 @@ pub(crate) struct Arguments {
     pub(crate) self_is_lent: bool,
     /// What stands before the body's closure.
     pub(crate) before: TokenStream,
+    /// The names of what is passed by value, unless it is surely `Copy`: these the body may move.
+    owned: Vec<Span>,
+    /// The whole list.
+    list: Option<Span>,
     /// The arguments as a fallback function gets them; the pattern where one has no name.
     pub(crate) passed: Vec<std::result::Result<TokenStream, Pat>>,
+}
+
+/// Whether a value of this type may have to be cloned to be used twice.
+fn is_owned(of: &Type) -> bool {
+    const COPIES: [&str; 17] = [
+        "bool", "char", "u8", "u16", "u32", "u64", "u128", "usize", "i8", "i16", "i32", "i64",
+        "i128", "isize", "f32", "f64", "Duration",
+    ];
+    match of {
+        Type::Reference(_) => false,
+        Type::Path(of) => !COPIES.iter().any(|name| of.path.is_ident(name)),
+        _ => true,
+    }
 }
 
 impl Arguments {
     pub(crate) fn of(signature: &Signature, private: &TokenStream, again: bool) -> Self {
         let mut arguments = Self {
             private: private.clone(),
+            list: Some(signature.paren_token.span.join()),
             ..Self::default()
         };
         for input in &signature.inputs {
@@ -44,8 +63,21 @@ impl Arguments {
         arguments
     }
 
+    /// Where an argument is that is not `Clone` although the body moves it: the one that it can be, or
+    /// the list.
+    pub(crate) fn moved(&self) -> Option<Span> {
+        match &*self.owned {
+            [] => None,
+            [only] => Some(*only),
+            _ => self.list,
+        }
+    }
+
     fn receiver(&mut self, receiver: &syn::Receiver, again: bool) {
         let this = Ident::from(receiver.self_token);
+        if is_owned(&receiver.ty) {
+            self.owned.push(this.span());
+        }
         self.names.push(this.clone());
         let renamed = renamed_self(this.span());
         let by_reference = matches!(&*receiver.ty, Type::Reference(_));
@@ -77,6 +109,9 @@ impl Arguments {
     }
 
     fn typed(&mut self, typed: &syn::PatType, again: bool) {
+        if is_owned(&typed.ty) {
+            self.owned.push(typed.pat.span());
+        }
         let conditions: Vec<&Attribute> = typed
             .attrs
             .iter()

@@ -286,8 +286,10 @@ impl<'a> Body<'a> {
             .iter()
             .find(|layer| layer.is("retry") || layer.is("hedge"))
             .or_else(|| self.inside.first().map(|index| &self.stack.layers[*index]));
-        let span = asks.map_or_else(Span::mixed_site, |layer| {
-            layer.span.resolved_at(Span::mixed_site())
+        // An argument that is moved and not `Clone` is an error here.
+        let span = self.arguments.moved().or(asks.map(|layer| layer.span));
+        let span = span.map_or_else(Span::mixed_site, |span| {
+            span.resolved_at(Span::mixed_site())
         });
         let body = at(span, body);
         quote_spanned!(span=> #private::clone_arguments_moved_by_the_body(#body))

@@ -156,7 +156,8 @@ impl Expansion<'_> {
 
     /// What the function leaves behind for the registry, before its first call.
     fn call_site(&self, written: &[Written]) -> TokenStream {
-        let (private, name) = (self.private, local("name"));
+        let private = self.private;
+        let name = Ident::new("__ResilientName", self.site);
         let layers = self.layers.iter().enumerate().map(|(index, layer)| {
             let (binding, written) = (self.binding(index), Literal::string(&layer.written));
             quote_spanned!(self.site=> #private::Layer::new(&#binding, #written))
@@ -168,12 +169,9 @@ impl Expansion<'_> {
         let at_first = at(first, self.private);
         let line = quote_spanned!(first=> #at_first::core::line!());
         quote_spanned!(self.site=>
-            fn #name() -> &'static str {
-                #private::core::any::type_name_of_val(&#name)
-            }
+            struct #name;
             #private::inventory::submit! {
-                #private::CallSite::new(
-                    #name,
+                #private::CallSite::new::<#name>(
                     #private::core::file!(),
                     #line,
                     &[#(#layers),*],
@@ -274,9 +272,7 @@ impl Expansion<'_> {
             self.framed(&run)
         };
         let (private, split) = (self.private, self.split(&run));
-        let bindings = (0..self.layers.len()).map(|index| self.binding(index));
-        let frame = self.needs_frame().then(|| local("frame"));
-        let takes_refusals = self.stack.takes_refusals();
+        let surroundings = self.surroundings();
         let how = Ident::new(
             if self.body.is_plain {
                 "blocks"
@@ -286,7 +282,7 @@ impl Expansion<'_> {
             self.site,
         );
         let ran = quote_spanned!(self.site=>
-            #private::run_body!(#how, [#(#bindings),*], [#frame], #takes_refusals, #split)
+            #private::run_body!(#how, #surroundings, #split)
         );
         if !self.tells_origin() {
             return ran;
@@ -297,6 +293,34 @@ impl Expansion<'_> {
             #origin.body();
             #outcome
         })
+    }
+
+    /// The policies around the body, its frame, and whether they take a refusal.
+    fn surroundings(&self) -> TokenStream {
+        let bindings = (0..self.layers.len()).map(|index| self.binding(index));
+        let frame = self.needs_frame().then(|| local("frame"));
+        let takes_refusals = self.stack.takes_refusals();
+        quote_spanned!(self.site=> [#(#bindings),*], [#frame], #takes_refusals)
+    }
+
+    /// The layers from `index` on, as a future of the outcome.
+    fn future(&self, index: usize) -> TokenStream {
+        let is_body = index == self.layers.len();
+        if !is_body || self.stack.returns != Returns::Result || self.tells_origin() {
+            let inner = self.nest(index);
+            return quote_spanned!(self.site=> async { #inner });
+        }
+        let (private, span) = (self.private, self.body.returns_span());
+        let (at_returns, surroundings) = (at(span, private), self.surroundings());
+        let run = self.body.run(!self.code_mentions_arguments());
+        let run = if self.needs_frame() {
+            let frame = local("frame");
+            quote_spanned!(self.site=> #frame.run(#run))
+        } else {
+            run
+        };
+        let splitting = quote_spanned!(span=> #at_returns::splitting);
+        quote_spanned!(self.site=> #private::run_within!(#surroundings, #splitting(#run)))
     }
 
     fn split(&self, run: &TokenStream) -> TokenStream {
@@ -363,10 +387,9 @@ impl Expansion<'_> {
         if self.stack.returns == Returns::Value {
             return quote_spanned!(self.site=> #judge #(#tests)* .verdict(#outcome));
         }
-        // The outcome comes first, and tells the closure the type of its error.
         let private = self.private;
         quote_spanned!(self.site=>
-            #judge #(#tests)* .verdict_with(#outcome, #private::diagnose!())
+            #judge #(#tests)* .verdict_with(#outcome, #private::diagnose!(#outcome))
         )
     }
 }

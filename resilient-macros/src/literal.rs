@@ -197,6 +197,23 @@ const UNITS: [(&str, u64); 6] = [
 
 const UNITS_LISTED: &str = "`h`, `m`, `s`, `ms`, `us` and `ns`";
 
+/// The unit that is meant by another name for it.
+fn meant(unit: &str) -> Option<&'static str> {
+    let unit = unit.to_lowercase();
+    if unit == "ms" {
+        return Some("ms");
+    }
+    Some(match unit.trim_end_matches('s') {
+        "h" | "hr" | "hour" => "h",
+        "m" | "min" | "minute" => "m",
+        "" | "sec" | "second" => "s",
+        "milli" | "msec" | "millisec" | "millisecond" => "ms",
+        "u" | "\u{b5}" | "\u{3bc}" | "micro" | "usec" | "microsec" | "microsecond" => "us",
+        "n" | "nano" | "nsec" | "nanosec" | "nanosecond" => "ns",
+        _ => return None,
+    })
+}
+
 pub(crate) fn duration(expression: &Expr) -> Result<Value> {
     match expression {
         Expr::Lit(literal) => match &literal.lit {
@@ -268,8 +285,12 @@ pub(crate) fn nanos(written: &str) -> std::result::Result<u64, String> {
             ));
         }
         let Some(&(_, length)) = UNITS.iter().find(|(name, _)| *name == unit) else {
+            let meant = meant(unit).map_or_else(
+                || ";".to_owned(),
+                |meant| format!(", did you mean `{number}{meant}`?"),
+            );
             return Err(format!(
-                "there is no unit `{unit}` of time; the units are {UNITS_LISTED}"
+                "there is no unit `{unit}` of time{meant} the units are {UNITS_LISTED}"
             ));
         };
         if length >= longest {

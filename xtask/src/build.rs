@@ -20,13 +20,23 @@ const WAYS: [(&str, &str); 4] = [
     ),
 ];
 
-/// Builds the same functions in each way, in turns, and prints how long it takes.
+/// The way that the others are compared with: an attribute which many functions have.
+const INSTRUMENTED: usize = 1;
+
+/// Checks, and builds, the same functions in each way, in turns, and prints how long it takes.
 pub(crate) fn bench() -> Result<(), Failed> {
     let folder = folder();
     write(&folder).map_err(|error| Failed::because(format!("could not write: {error}")))?;
-    let check = |way: &str| {
+    for command in ["check", "build"] {
+        measure(&folder, command)?;
+    }
+    Ok(())
+}
+
+fn measure(folder: &Path, command: &str) -> Result<(), Failed> {
+    let compile = |way: &str| {
         let manifest = folder.join("Cargo.toml");
-        Step::cargo("check --quiet --features")
+        Step::cargo(&format!("{command} --quiet --features"))
             .argument(way)
             .argument("--manifest-path")
             .argument(&manifest.display().to_string())
@@ -34,23 +44,25 @@ pub(crate) fn bench() -> Result<(), Failed> {
     };
     // Their dependencies first, which are not measured.
     for (way, _) in WAYS {
-        check(way).run()?;
+        compile(way).run()?;
     }
     let mut times = vec![Vec::new(); WAYS.len()];
     for _ in 0..ROUNDS {
         for ((way, _), times) in WAYS.iter().zip(&mut times) {
-            touch(&folder, way).map_err(|error| Failed::because(error.to_string()))?;
+            touch(folder, way).map_err(|error| Failed::because(error.to_string()))?;
             let begin = Instant::now();
-            check(way).run()?;
+            compile(way).run()?;
             times.push(begin.elapsed());
         }
     }
-    println!("\n`cargo check` of {FUNCTIONS} functions, {ROUNDS} rounds in turns:");
-    let plain = median(&mut times[0]);
-    for ((way, _), times) in WAYS.iter().zip(&mut times) {
-        let median = median(times);
-        let ratio = median.as_secs_f64() / plain.as_secs_f64();
-        println!("{:8.2} s  {ratio:5.2} × plain  {way}", median.as_secs_f64());
+    println!("\n`cargo {command}` of {FUNCTIONS} functions, {ROUNDS} rounds in turns:");
+    let medians: Vec<f64> = times
+        .iter_mut()
+        .map(|times| median(times).as_secs_f64())
+        .collect();
+    for ((way, _), median) in WAYS.iter().zip(&medians) {
+        let ratio = median / medians[INSTRUMENTED];
+        println!("{median:8.2} s  {ratio:5.2} × instrumented  {way}");
     }
     Ok(())
 }
@@ -107,7 +119,7 @@ fn functions(attributes: &str) -> String {
     text
 }
 
-/// Makes cargo build a way again.
+/// Makes cargo compile a way again.
 fn touch(folder: &Path, way: &str) -> std::io::Result<()> {
     let path = folder.join(format!("src/{way}.rs"));
     let text = fs::read_to_string(&path)?;

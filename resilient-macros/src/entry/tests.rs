@@ -4,6 +4,7 @@
 
 mod documented;
 mod half_typed;
+mod spans;
 
 #[cfg(resilient_fuzz)]
 pub(crate) use half_typed::any_source;
@@ -25,7 +26,7 @@ fn expanded(source: &str) -> String {
     prettyplease::unparse(&file)
 }
 
-/// With `run_body!(…)` as the call of a function: the printer breaks no lines in macros.
+/// With `run_body!(…)` and `run_within!(…)` as the call of a function: the printer breaks no lines in macros.
 fn as_calls(tokens: TokenStream) -> TokenStream {
     let mut after_name = false;
     let calls = tokens.into_iter().filter_map(|token| {
@@ -33,7 +34,8 @@ fn as_calls(tokens: TokenStream) -> TokenStream {
         if is_bang && after_name {
             return None;
         }
-        after_name = matches!(&token, TokenTree::Ident(name) if name == "run_body");
+        after_name =
+            matches!(&token, TokenTree::Ident(name) if name == "run_body" || name == "run_within");
         Some(match token {
             TokenTree::Group(group) => {
                 Group::new(group.delimiter(), as_calls(group.stream())).into()

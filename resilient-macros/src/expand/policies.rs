@@ -145,10 +145,7 @@ impl Expansion<'_> {
         let live = self.live(index);
         let inner = match self.layers.get(index + 1) {
             Some(inner) if inner.is("timeout") => self.timed(index + 1),
-            _ => {
-                let inner = self.nest(index + 1);
-                quote_spanned!(self.site=> async { #inner })
-            }
+            _ => self.future(index + 1),
         };
         if let Some(closure) = &self.layers[index].per_call {
             let duration = local("duration");

@@ -67,7 +67,16 @@ fn each_wrong_duration_has_its_own_message() {
         ),
         (
             "5min",
-            "there is no unit `min` of time; the units are `h`, `m`, `s`, `ms`, `us` and `ns`",
+            "there is no unit `min` of time, did you mean `5m`? the units are `h`, `m`, `s`, `ms`, `us` and `ns`",
+        ),
+        (
+            "2Seconds",
+            "there is no unit `Seconds` of time, did you mean `2s`? the units are `h`, `m`, `s`, \
+             `ms`, `us` and `ns`",
+        ),
+        (
+            "5parsecs",
+            "there is no unit `parsecs` of time; the units are `h`, `m`, `s`, `ms`, `us` and `ns`",
         ),
         (
             "30s1m",
