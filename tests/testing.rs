@@ -528,7 +528,7 @@ async fn a_wrong_expectation_fails_and_shows_both_ways() {
     }
     advance(30 * SECOND).await;
     let way = "
-    after 300ms: closed -> open, 3 of the last 3 calls failed (failure_threshold = 3)
+    after 300ms: closed -> open, 3 of the last 3 calls failed (failure_threshold = 3): 3 × transient PriceError
     after 30.3s: open -> half_open, it was open for 30s";
     let expected = "circuit breaker `price` went another way
   expected: open -> closed

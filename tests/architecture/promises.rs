@@ -514,11 +514,64 @@ fn milliseconds(written: &str) -> Option<u64> {
     }
 }
 
+/// Rows of tables in `text` that name no check, or one that is not there: a path that does not exist, or a
+/// command that the help of the runner does not list.
+pub(crate) fn checked(
+    file: &str,
+    text: &str,
+    runner: &str,
+    exists: impl Fn(&str) -> bool,
+) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (number, row) in text.lines().enumerate() {
+        let is_head = row.starts_with("|---") || row.starts_with("| promise |");
+        if !row.starts_with('|') || is_head || row.starts_with("| question |") {
+            continue;
+        }
+        let mut wrong = |what: String| violations.push(Violation::new(file, number + 1, what));
+        let named: Vec<&str> = row.split('`').skip(1).step_by(2).collect();
+        if !named.iter().any(|name| name.contains("cargo ")) {
+            wrong("no command checks this".to_owned());
+        }
+        for name in named {
+            if let Some(command) = name.strip_prefix("cargo xtask ") {
+                let word = command.split(' ').next().unwrap_or_default();
+                if !runner.contains(&format!("\n  {word} ")) {
+                    wrong(format!("there is no `cargo xtask {word}`"));
+                }
+            } else if name.contains('/') && !name.contains(' ') && !exists(name) {
+                wrong(format!("there is no `{name}`"));
+            }
+        }
+    }
+    violations
+}
+
 mod tests {
     use super::*;
 
     fn lines(violations: &[Violation]) -> Vec<String> {
         violations.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn a_promise_whose_check_is_missing_is_found() {
+        let text = "| promise | check | command |\n|---|---|---|\n\
+                    | a | `tests/a.rs` | `cargo xtask test` |\n\
+                    | b | `tests/b.rs` | `cargo xtask test` |\n\
+                    | c | by eye | nothing |\n\
+                    | d | `tests/a.rs` | `cargo xtask hope` |\n";
+        let wrong = checked("page.md", text, "\n  test    run", |path| {
+            path == "tests/a.rs"
+        });
+        assert_eq!(
+            lines(&wrong),
+            [
+                "page.md:4: there is no `tests/b.rs`",
+                "page.md:5: no command checks this",
+                "page.md:6: there is no `cargo xtask hope`"
+            ]
+        );
     }
 
     #[test]

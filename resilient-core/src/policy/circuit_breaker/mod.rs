@@ -557,7 +557,8 @@ impl CircuitBreaker {
     ///
     /// ```
     /// use resilient_core::{CircuitBreaker, CircuitBreakerPolicy, Frame, LivePolicy, Override};
-    ///     ///
+    /// use std::time::Duration;
+    ///
     /// let breaker = CircuitBreaker::new("pricing", &CircuitBreakerPolicy::new());
     /// let drill = Override::because("a drill").by("ana").lasting(Duration::from_secs(600));
     /// breaker.force_open(drill);

@@ -241,6 +241,25 @@ impl CircuitBreaker {
 }
 
 impl State {
+    /// From when to when it is open this time.
+    pub(super) fn opening(&self) -> Option<(Nanos, Nanos)> {
+        match *self.phase() {
+            Phase::Open { until, .. } => Some((self.since(), until)),
+            _ => None,
+        }
+    }
+
+    /// Which share of the calls it admits, and until when.
+    pub(super) fn step(&self) -> Option<(Share, Nanos)> {
+        match self.phase() {
+            Phase::Ramping(climb) => {
+                let share = self.rules().ramp.shares().get(climb.number)?;
+                Some((*share, climb.began.saturating_add(self.rules().open_for)))
+            }
+            _ => None,
+        }
+    }
+
     /// What it would have done with other rules on what it remembers, in words, if that is something else.
     pub(super) fn consequence(&self, rules: Rules, now: Nanos) -> Option<String> {
         let mut other = self.clone();

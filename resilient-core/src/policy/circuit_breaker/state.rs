@@ -124,25 +124,6 @@ impl State {
         self.watch.as_ref().and(self.why.as_deref())
     }
 
-    /// From when to when it is open this time.
-    pub(super) fn opening(&self) -> Option<(Nanos, Nanos)> {
-        match self.phase {
-            Phase::Open { until, .. } => Some((self.since, until)),
-            _ => None,
-        }
-    }
-
-    /// Which share of the calls it admits, and until when.
-    pub(super) fn step(&self) -> Option<(Share, Nanos)> {
-        match self.phase {
-            Phase::Ramping(climb) => {
-                let share = self.rules.ramp.shares().get(climb.number)?;
-                Some((*share, climb.began.saturating_add(self.rules.open_for)))
-            }
-            _ => None,
-        }
-    }
-
     pub(super) fn totals(&self) -> Totals {
         self.totals
     }
