@@ -112,7 +112,7 @@ fn is(answer: bool, place: &'static str) -> bool {
     when = |_| is(true, "breaker: when"),
     when_ok = |_| is(false, "breaker: when_ok")
 )]
-#[rate_limit("faults", 1000000/s, key = one("rate limit: key"), cost = one("rate limit: cost"))]
+#[rate_limit("faults", 1_000_000/s, key = one("rate limit: key"), cost = one("rate limit: cost"))]
 #[retry(
     "faults",
     3,
@@ -364,7 +364,7 @@ fn a_runtime_that_shuts_down_abandons_its_calls_and_the_next_one_finds_every_pla
             .bulkhead("faults.shutdown")
             .map(|_| places("faults.shutdown"))
     };
-    while !seen().is_some_and(|places| (places.inside, places.waiting) == (5, 15)) {
+    while seen().is_none_or(|places| (places.inside, places.waiting) != (5, 15)) {
         assert!(began.elapsed() < PATIENCE, "{:?}", seen());
         thread::yield_now();
     }

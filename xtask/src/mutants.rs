@@ -19,6 +19,13 @@ const FILES: [&str; 8] = [
     "resilient-core/src/key*.rs",
 ];
 
+/// What stands below these is not the core itself.
+const EXCEPT: [&str; 3] = [
+    "resilient-core/src/**/tests.rs",
+    "resilient-core/src/**/tests/**",
+    "resilient-core/src/**/modelled.rs",
+];
+
 /// The tests through the attributes: those that decisions of the core can fail. The others, about
 /// diagnostics, pages and sizes, are slow.
 pub(crate) const ROOT_TESTS: [&str; 17] = [
@@ -105,14 +112,22 @@ struct Found {
 /// Every change that could be made, by name.
 fn all() -> Result<Vec<String>, Failed> {
     let mut list = Step::cargo("mutants --list -p resilient-core");
-    for file in FILES {
-        list = list.argument("--file").argument(file);
-    }
+    list = among_files(list);
     let output = list.output()?;
     if !output.succeeded {
         return Err(Failed::because(output.text));
     }
     Ok(output.text.lines().map(str::to_owned).collect())
+}
+
+fn among_files(mut step: Step) -> Step {
+    for file in FILES {
+        step = step.argument("--file").argument(file);
+    }
+    for file in EXCEPT {
+        step = step.argument("--exclude").argument(file);
+    }
+    step
 }
 
 /// One in `share` of `names`, the same ones for the same `seed`.
@@ -147,9 +162,7 @@ fn round(name: &str, names: &[String], build: &[&str], tests: &[&str]) -> Result
         .argument(&config.display().to_string())
         .argument("--output")
         .argument(&folder.display().to_string());
-    for file in FILES {
-        step = step.argument("--file").argument(file);
-    }
+    step = among_files(step);
     if !tests.contains(&"--lib") {
         step = step.argument("--test-package").argument("resilient-fn");
     }

@@ -241,14 +241,6 @@ impl CircuitBreaker {
 }
 
 impl State {
-    /// From when to when it is open this time.
-    pub(super) fn opening(&self) -> Option<(Nanos, Nanos)> {
-        match *self.phase() {
-            Phase::Open { until, .. } => Some((self.since(), until)),
-            _ => None,
-        }
-    }
-
     /// Which share of the calls it admits, and until when.
     pub(super) fn step(&self) -> Option<(Share, Nanos)> {
         match self.phase() {

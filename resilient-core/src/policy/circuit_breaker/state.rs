@@ -124,6 +124,14 @@ impl State {
         self.watch.as_ref().and(self.why.as_deref())
     }
 
+    /// From when to when it is open this time.
+    pub(super) fn opening(&self) -> Option<(Nanos, Nanos)> {
+        match self.phase {
+            Phase::Open { until, .. } => Some((self.since, until)),
+            _ => None,
+        }
+    }
+
     pub(super) fn totals(&self) -> Totals {
         self.totals
     }
