@@ -26,7 +26,7 @@ async fn annotated(fails: bool) -> Result<(), Error> {
 async fn a_hundred_thousand_policies_are_found_shown_steered_and_cost_what_one_costs_each() {
     let allocated = allocation_counter::measure(|| {
         for number in 0..POLICIES {
-            policy(&format!("number {number}"))
+            policy(format!("number {number}"))
                 .circuit_breaker(CircuitBreakerPolicy::new().failure_threshold(3))
                 .register()
                 .unwrap();
