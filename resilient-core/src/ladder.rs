@@ -219,6 +219,7 @@ mod tests {
         }};
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is there for its type")]
     fn none_of<E>(_: &E) -> crate::Inside<(), E> {
         Ok(())
     }

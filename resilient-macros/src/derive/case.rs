@@ -28,7 +28,7 @@ pub(super) enum Says<'a> {
 
 pub(super) enum Wait {
     Field(Member),
-    Function(Expr),
+    Function(Box<Expr>),
 }
 
 impl<'a> Case<'a> {
@@ -157,10 +157,10 @@ fn wait(name: &Ident, fields: &Fields, value: &Expr) -> Result<Wait> {
     let written = match value {
         Expr::Path(path) => match path.path.get_ident() {
             Some(field) => Member::from(field.clone()),
-            None => return Ok(Wait::Function(value.clone())),
+            None => return Ok(Wait::Function(Box::new(value.clone()))),
         },
         Expr::Closure(closure) if closure.inputs.len() == 1 => {
-            return Ok(Wait::Function(value.clone()));
+            return Ok(Wait::Function(Box::new(value.clone())));
         }
         Expr::Lit(literal) => match syn::parse2::<Index>(literal.to_token_stream()) {
             Ok(index) => Member::from(index),
