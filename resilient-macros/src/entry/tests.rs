@@ -8,7 +8,7 @@ mod spans;
 
 use super::*;
 use crate::table::Attribute;
-use proc_macro2::{Group, TokenTree};
+use proc_macro2::Group;
 use quote::ToTokens;
 use std::path::Path;
 
