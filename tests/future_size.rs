@@ -100,6 +100,7 @@ fn a_policy_costs_few_bytes_however_big_the_body_is() {
 /// Each function as it is, and under a stack of three.
 macro_rules! shapes {
     ($({ $($function:tt)* })*) => {
+        #[expect(clippy::unused_async, reason = "some have nothing to wait for")]
         mod unannotated {
             use super::*;
             $($($function)*)*
@@ -118,7 +119,7 @@ macro_rules! shapes {
 }
 
 shapes! {
-    { pub(super) async fn empty() -> Answer { Ok(1) } }
+    { pub(super) async fn empty() -> Result<(), Rejected> { Ok(()) } }
     { pub(super) async fn never_waits(number: u64) -> Answer { Ok(number + 1) } }
     { pub(super) async fn borrowed(text: &str, rest: &[u64]) -> Answer {
         tokio::task::yield_now().await;
@@ -129,9 +130,8 @@ shapes! {
         Ok(texts[0])
     } }
     { pub(super) async fn moved(text: String) -> Answer {
-        let text = text;
         tokio::task::yield_now().await;
-        Ok(text.len() as u64)
+        Ok(text.into_bytes().len() as u64)
     } }
     { pub(super) async fn mutable(mut text: String) -> Result<String, Rejected> {
         text.push('!');
@@ -176,15 +176,15 @@ shapes! {
         Ok(sum)
     } }
     { pub(super) async fn nested(number: u64) -> Answer {
-        let inner = super::plain(number).await?;
-        Ok(inner + super::plain(number).await?)
+        let inner = plain(number).await?;
+        Ok(inner + plain(number).await?)
     } }
     { pub(super) async fn boxed_error(text: &str) -> Result<u64, Box<dyn std::error::Error + Send + Sync>> {
         tokio::task::yield_now().await;
         Ok(text.parse()?)
     } }
     { pub(super) async fn holds_what_is_dropped(text: &str) -> Answer {
-        let copies = vec![text.to_owned()];
+        let copies = [text.to_owned()];
         tokio::task::yield_now().await;
         Ok(copies.len() as u64)
     } }

@@ -219,7 +219,7 @@ mod tests {
         }};
     }
 
-    #[allow(clippy::unnecessary_wraps, reason = "it is asked for its type")]
+    #[expect(clippy::unnecessary_wraps, reason = "it is there for its type")]
     fn none_of<E>(_: &E) -> crate::Inside<(), E> {
         Ok(())
     }

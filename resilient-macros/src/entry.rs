@@ -11,7 +11,7 @@ use crate::function::{Carrier, Function, without_mut, without_ours};
 use crate::parse::Written;
 use crate::plain;
 use crate::stack::Stack;
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::quote;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use syn::parse::Parser;
@@ -110,6 +110,11 @@ fn whole(carrier: &Carrier) -> Result<TokenStream> {
 
 /// Where our private module is, as far as the attributes so far say.
 fn private_so_far(carrier: &Carrier) -> TokenStream {
+    // Few say so, and to read a stack takes long: it is done once more for each of its attributes.
+    let written = &carrier.stack;
+    if !written.iter().any(|one| mentions_crate(&one.arguments)) {
+        return private(None);
+    }
     let future = carrier.future();
     let signature = future
         .as_ref()
@@ -121,6 +126,14 @@ fn private_so_far(carrier: &Carrier) -> TokenStream {
             .and_then(|stack| stack.shared.private_crate)
             .as_ref(),
     )
+}
+
+fn mentions_crate(tokens: &TokenStream) -> bool {
+    tokens.clone().into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "crate",
+        TokenTree::Group(group) => mentions_crate(&group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
 }
 
 /// A mistake of ours must not take the function away from the rest of the program.

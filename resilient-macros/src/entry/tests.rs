@@ -11,7 +11,7 @@ pub(crate) use half_typed::any_source;
 
 use super::*;
 use crate::table::Attribute;
-use proc_macro2::{Group, TokenTree};
+use proc_macro2::Group;
 use quote::ToTokens;
 use std::path::Path;
 
