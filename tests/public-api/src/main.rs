@@ -11,11 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// Each package that is published, and the name of its library.
-const LIBRARIES: [(&str, &str); 5] = [
+const LIBRARIES: [(&str, &str); 6] = [
     ("resilient-fn", "resilient"),
     ("resilient-core", "resilient_core"),
     ("resilient-config", "resilient_config"),
     ("resilient-http", "resilient_http"),
+    ("resilient-metrics", "resilient_metrics"),
     ("resilient-tower", "resilient_tower"),
 ];
 
