@@ -4,6 +4,7 @@
 
 mod documented;
 mod half_typed;
+#[cfg(test)]
 mod spans;
 
 #[cfg(resilient_fuzz)]
