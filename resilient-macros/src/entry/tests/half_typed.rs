@@ -35,7 +35,7 @@ const FUNCTIONS: [&str; 22] = [
     async fn target<'a, T: Send + ?Sized>(&'a self, key: &'a T) -> Result<Cow<'a, str>, Error>
     where T: AsRef<str>, for<'b> &'b T: Eq { Ok(Cow::Borrowed(key.as_ref())) }"#,
     "#[fallback(|error| Ok(self.popular(error)))] #[timeout(|| request.budget())]
-    async fn target(self: Arc<Self>, request: Request) -> Result<Page, Error> { todo!() }",
+    async fn target(self: Arc<Self>, request: Request) -> Result<Page, Error> { self.pages.get(request).await }",
     r#"#[fallback("prices", stale = 10m, entries = 100, key = (tenant, sku), mark = Price::mark_old)]
     async fn target(tenant: u32, sku: u32) -> Result<Price, Error> { ask(tenant, sku).await }"#,
     "#[fallback(value = 0)] async fn target() -> u32 { count().await }",
