@@ -7,6 +7,7 @@ use crate::outcome::{Failure, Inside, Judge, Verdict};
 use crate::setting::Share;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
+use tokio::time::advance;
 
 fn live(policy: CircuitBreakerPolicy) -> CircuitBreaker {
     CircuitBreaker::new("symptoms", &policy.checked())
@@ -87,8 +88,8 @@ fn an_opening_tells_the_classes_and_types_of_the_failures_in_its_window_and_no_t
     assert_eq!(breaker.snapshot().tripped_by, None, "somebody opened it");
 }
 
-#[test]
-fn slow_calls_a_busy_callee_and_a_failed_probe_are_told_too() {
+#[tokio::test(start_paused = true)]
+async fn slow_calls_a_busy_callee_and_a_failed_probe_are_told_too() {
     let breaker = live(
         CircuitBreakerPolicy::new()
             .failure_rate(Share::percent(100))
@@ -101,7 +102,7 @@ fn slow_calls_a_busy_callee_and_a_failed_probe_are_told_too() {
     for _ in 0..2 {
         let frame = Frame::new();
         let mut permit = breaker.admit(&frame).expect("closed");
-        std::thread::sleep(milli(2));
+        advance(milli(2)).await;
         permit.settle(Verdict::Success);
     }
     let why = breaker.snapshot().why.expect("it is open");
@@ -121,8 +122,8 @@ fn slow_calls_a_busy_callee_and_a_failed_probe_are_told_too() {
     let why = breaker.snapshot().why.expect("it is open");
     assert!(why.ends_with(": 1 × throttled &str"), "{why}");
 
+    advance(milli(2)).await;
     let reported = reported("symptoms", || {
-        std::thread::sleep(milli(2));
         let mut probe = breaker.admit(&frame).expect("a probe");
         probe.settle_with(Verdict::Failure, &outcome);
     });
