@@ -4,12 +4,14 @@
 //! the tag does not say how much follows, a length. So no key is the beginning of another one, and
 //! `("a", "bc")` is not `("ab", "c")`.
 
+use foldhash::SharedSeed;
+use foldhash::quality::FoldHasher;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
-use std::hash::BuildHasher;
 #[cfg(not(resilient_loom))]
 use std::hash::RandomState;
+use std::hash::{BuildHasher, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -288,12 +290,12 @@ tuples! {
 const INLINE: usize = 128;
 
 /// What makes the hashes of one table: nobody who chooses keys knows it, so nobody can choose keys that
-/// meet in one place.
-///
-/// The folded multiplication of wyhash (Wang Yi) and foldhash (Orson Peters): a key of up to 16 bytes
-/// takes two multiplications, a tenth of what `SipHash` takes for it.
+/// meet in one place. Its seeds are from the system, which foldhash's own are not.
 #[derive(Debug)]
-pub(crate) struct Secrets([u64; 3]);
+pub(crate) struct Secrets {
+    table: u64,
+    shared: SharedSeed,
+}
 
 /// Without secrets in models: each run of one is like the one before.
 #[cfg(resilient_loom)]
@@ -301,59 +303,21 @@ type RandomState = std::hash::BuildHasherDefault<std::hash::DefaultHasher>;
 
 impl Default for Secrets {
     fn default() -> Self {
-        // Random for each, from the system.
         let random = RandomState::default();
-        Self([0, 1, 2].map(|number: u8| random.hash_one(number)))
+        Self {
+            table: random.hash_one(0_u8),
+            shared: SharedSeed::from_u64(random.hash_one(1_u8)),
+        }
     }
 }
 
 impl Secrets {
     #[inline]
     fn hash(&self, bytes: &[u8]) -> u64 {
-        let Self([first, second, third]) = *self;
-        let mut sum = first ^ bytes.len() as u64;
-        let mut rest = bytes;
-        while rest.len() > 16
-            && let Some((head, behind)) = rest.split_first_chunk::<16>()
-        {
-            let (one, other) = halves(head);
-            sum = fold(one ^ sum, other ^ second);
-            rest = behind;
-        }
-        // Where there are fewer than 16 the two overlap, or repeat the bytes that there are.
-        let (one, other) = match (rest.first_chunk(), rest.last_chunk()) {
-            (Some(one), Some(other)) => (u64::from_le_bytes(*one), u64::from_le_bytes(*other)),
-            _ => short(rest),
-        };
-        // Once more, so that each bit of the key reaches each bit of the hash.
-        fold(fold(one ^ sum, other ^ second), third)
+        let mut hasher = FoldHasher::with_seed(self.table, &self.shared);
+        hasher.write(bytes);
+        hasher.finish()
     }
-}
-
-/// The same of fewer than eight bytes.
-#[inline]
-fn short(bytes: &[u8]) -> (u64, u64) {
-    if let (Some(one), Some(other)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        let (one, other) = (u32::from_le_bytes(*one), u32::from_le_bytes(*other));
-        return (one.into(), other.into());
-    }
-    let at = |index: usize| u64::from(bytes.get(index).copied().unwrap_or(0));
-    (at(0) | at(1) << 8 | at(2) << 16, 0)
-}
-
-#[inline]
-fn halves(bytes: &[u8; 16]) -> (u64, u64) {
-    let both = u128::from_le_bytes(*bytes);
-    #[allow(clippy::cast_possible_truncation, reason = "the halves")]
-    (both as u64, (both >> 64) as u64)
-}
-
-/// Both halves of the product, mixed.
-#[inline]
-fn fold(one: u64, other: u64) -> u64 {
-    let product = u128::from(one) * u128::from(other);
-    let (low, high) = halves(&product.to_le_bytes());
-    low ^ high
 }
 
 /// A key that was written down for a look-up: nothing of the user runs any more, and nothing was
@@ -503,7 +467,7 @@ impl Ord for StoredKey {
 
 /// As the bytes of a look-up, so that a table finds one by the other.
 impl std::hash::Hash for StoredKey {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+    fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_slice().hash(state);
     }
 }
