@@ -36,9 +36,9 @@ commands:
   api [--keep]            compare the public items of every library with those that were kept; with --keep,
                           keep them
   coverage                which lines of the core the tests run; needs cargo-llvm-cov
-  mutants [--share N] [--seed N]
-                          change the core in small ways (one in N of them, drawn by a seed), one at a
-                          time, and count the changes that no test notices
+  mutants [--share PART/N] [--seed N]
+                          change the core in small ways (one part of N of them, drawn by a seed), one at
+                          a time, and count the changes that no test notices
   loom [--long]           try out all that threads may do to each other, in models; with --long, more of it
   soak [--seconds N] [--seed S]
                           drive an annotated service under seeded faults (default 600 s), and check what
@@ -69,7 +69,7 @@ enum Command {
     },
     Coverage,
     Mutants {
-        share: usize,
+        share: mutants::Share,
         seed: u64,
     },
     Loom {
@@ -177,16 +177,10 @@ fn command(arguments: &[String]) -> Result<Command, String> {
 
 /// `mutants` with its options: all changes, unless a share is asked for.
 fn mutants(options: &[&str]) -> Result<Command, String> {
-    let (mut share, mut seed) = (1, 2026);
+    let (mut share, mut seed) = (mutants::Share::ALL, 2026);
     for option in options.chunks(2) {
         match option {
-            ["--share", number] => {
-                share = number
-                    .parse()
-                    .ok()
-                    .filter(|share| *share > 0)
-                    .ok_or_else(|| format!("`--share {number}`: expected a number from 1 on"))?;
-            }
+            ["--share", typed] => share = mutants::Share::parse(typed)?,
             ["--seed", number] => {
                 seed = number
                     .parse()
@@ -457,13 +451,20 @@ mod tests {
     #[test]
     fn a_share_of_the_mutants_is_drawn_by_a_seed() {
         assert_eq!(
-            typed("mutants --share 3 --seed 7"),
-            Ok(Command::Mutants { share: 3, seed: 7 })
+            typed("mutants --share 2/3 --seed 7"),
+            Ok(Command::Mutants {
+                share: mutants::Share { part: 2, of: 3 },
+                seed: 7
+            })
         );
-        assert_eq!(
-            typed("mutants --share 0"),
-            Err("`--share 0`: expected a number from 1 on".to_owned())
-        );
+        for wrong in ["0", "3", "0/3", "4/3", "1/0", "1/3/5"] {
+            assert_eq!(
+                typed(&format!("mutants --share {wrong}")),
+                Err(format!(
+                    "`--share {wrong}`: expected a part of a number of parts, as 1/3"
+                ))
+            );
+        }
         assert!(typed("mutants --third").is_err());
     }
 

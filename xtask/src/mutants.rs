@@ -2,7 +2,7 @@
 //! test notices.
 
 use crate::step::{Failed, Step};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -57,16 +57,42 @@ const ACCEPTED: &str = include_str!("../survivors.txt");
 /// Where cargo-mutants leaves what it found, below `target/`.
 const ROUNDS: [&str; 2] = ["core", "attributes"];
 
-/// Tries one in `share` of the changes, drawn by `seed`: first against the tests of the core, and what they
+/// Which of the changes are tried: one part of so many, counted from one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) part: usize,
+    pub(crate) of: usize,
+}
+
+impl Share {
+    pub(crate) const ALL: Self = Self { part: 1, of: 1 };
+
+    /// Reads `1/3`.
+    pub(crate) fn parse(typed: &str) -> Result<Self, String> {
+        let (part, of) = typed.split_once('/').unwrap_or_default();
+        match (part.parse(), of.parse()) {
+            (Ok(part), Ok(of)) if (1..=of).contains(&part) => Ok(Self { part, of }),
+            _ => Err(format!(
+                "`--share {typed}`: expected a part of a number of parts, as 1/3"
+            )),
+        }
+    }
+}
+
+/// Tries a share of the changes, drawn by `seed`: first against the tests of the core, and what they
 /// miss against the tests through the attributes.
-pub(crate) fn run(share: usize, seed: u64) -> Result<(), Failed> {
+pub(crate) fn run(share: Share, seed: u64) -> Result<(), Failed> {
     if !Step::cargo("mutants --version").output()?.succeeded {
         return Err(Failed::because(
             "cargo-mutants is missing: cargo install --locked cargo-mutants".to_owned(),
         ));
     }
     let drawn = draw(all()?, share, seed);
-    println!("{} changes, one in {share}, drawn by {seed}", drawn.len());
+    let Share { part, of } = share;
+    println!(
+        "{} changes, part {part} of {of}, drawn by {seed}",
+        drawn.len()
+    );
     // The tests of the core are compiled anew for each change, and run for a second: what makes them run
     // faster would cost more than it gains.
     let first = round(
@@ -111,8 +137,7 @@ struct Found {
 
 /// Every change that could be made, by name.
 fn all() -> Result<Vec<String>, Failed> {
-    let mut list = Step::cargo("mutants --list -p resilient-core");
-    list = among_files(list);
+    let list = among_files(Step::cargo("mutants --list -p resilient-core"), &FILES);
     let output = list.output()?;
     if !output.succeeded {
         return Err(Failed::because(output.text));
@@ -120,8 +145,8 @@ fn all() -> Result<Vec<String>, Failed> {
     Ok(output.text.lines().map(str::to_owned).collect())
 }
 
-fn among_files(mut step: Step) -> Step {
-    for file in FILES {
+fn among_files(mut step: Step, files: &[&str]) -> Step {
+    for file in files {
         step = step.argument("--file").argument(file);
     }
     for file in EXCEPT {
@@ -130,11 +155,11 @@ fn among_files(mut step: Step) -> Step {
     step
 }
 
-/// One in `share` of `names`, the same ones for the same `seed`.
-fn draw(mut names: Vec<String>, share: usize, seed: u64) -> Vec<String> {
+/// A share of `names`, the same ones for the same `seed`.
+fn draw(mut names: Vec<String>, share: Share, seed: u64) -> Vec<String> {
     names.sort_by_cached_key(|name| (hash(seed, name), name.clone()));
-    names.truncate(names.len().div_ceil(share));
-    names
+    let until = |part| names.len() * part / share.of;
+    names[until(share.part - 1)..until(share.part)].to_vec()
 }
 
 /// FNV-1a, 64 bits, over the seed and the name: the draw must not change with a library.
@@ -162,7 +187,13 @@ fn round(name: &str, names: &[String], build: &[&str], tests: &[&str]) -> Result
         .argument(&config.display().to_string())
         .argument("--output")
         .argument(&folder.display().to_string());
-    step = among_files(step);
+    // Some kinds of changes cargo-mutants tries in every file that it looks at, asked for or not.
+    let asked: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let files: BTreeSet<&str> = names
+        .iter()
+        .filter_map(|name| Some(name.split_once(':')?.0))
+        .collect();
+    step = among_files(step, &Vec::from_iter(files));
     if !tests.contains(&"--lib") {
         // Unchanged, cargo-mutants would look for the tests in the package that it changes.
         step = step.argument("--test-package").argument("resilient-fn");
@@ -185,7 +216,8 @@ fn round(name: &str, names: &[String], build: &[&str], tests: &[&str]) -> Result
     let list = |what: &str| -> Vec<String> {
         let file = folder.join("mutants.out").join(what);
         let text = fs::read_to_string(file).unwrap_or_default();
-        text.lines().map(str::to_owned).collect()
+        let found = text.lines().filter(|name| asked.contains(name));
+        found.map(str::to_owned).collect()
     };
     let noticed = list("caught.txt").len() + list("timeout.txt").len();
     let missed = list("missed.txt");
@@ -266,13 +298,25 @@ mod tests {
 
     #[test]
     fn the_same_seed_draws_the_same_changes_whatever_their_order() {
-        let third = draw(names(100), 3, 7);
-        assert_eq!(third.len(), 34);
+        let third = |part| Share { part, of: 3 };
+        let first = draw(names(100), third(1), 7);
+        assert_eq!(first.len(), 33);
         let mut turned = names(100);
         turned.reverse();
-        assert_eq!(draw(turned, 3, 7), third);
-        assert_ne!(draw(names(100), 3, 8), third);
-        assert_eq!(draw(names(100), 1, 7).len(), 100);
+        assert_eq!(draw(turned, third(1), 7), first);
+        assert_ne!(draw(names(100), third(1), 8), first);
+        assert_eq!(draw(names(100), Share::ALL, 7).len(), 100);
+    }
+
+    #[test]
+    fn the_parts_together_are_all_changes() {
+        let mut drawn: Vec<String> = (1..=3)
+            .flat_map(|part| draw(names(100), Share { part, of: 3 }, 7))
+            .collect();
+        drawn.sort();
+        let mut all = names(100);
+        all.sort();
+        assert_eq!(drawn, all);
     }
 
     #[test]
