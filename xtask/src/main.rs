@@ -36,9 +36,9 @@ commands:
   api [--keep]            compare the public items of every library with those that were kept; with --keep,
                           keep them
   coverage                which lines of the core the tests run; needs cargo-llvm-cov
-  mutants [--share PART/N] [--seed N]
+  mutants [--share PART/N] [--seed N] [--file GLOB]...
                           change the core in small ways (one part of N of them, drawn by a seed), one at
-                          a time, and count the changes that no test notices
+                          a time, and count the changes that no test notices; needs cargo-mutants
   loom [--long]           try out all that threads may do to each other, in models; with --long, more of it
   soak [--seconds N] [--seed S]
                           drive an annotated service under seeded faults (default 600 s), and check what
@@ -71,6 +71,7 @@ enum Command {
     Mutants {
         share: mutants::Share,
         seed: u64,
+        files: Vec<String>,
     },
     Loom {
         long: bool,
@@ -103,7 +104,7 @@ fn main() -> ExitCode {
         Ok(Command::BenchBuild) => build::bench(),
         Ok(Command::Api { keep }) => api(keep),
         Ok(Command::Coverage) => coverage::run(),
-        Ok(Command::Mutants { share, seed }) => mutants::run(share, seed),
+        Ok(Command::Mutants { share, seed, files }) => mutants::run(share, seed, &files),
         Ok(Command::Loom { long }) => loom(long),
         Ok(Command::Checkout { times }) => checkout(times),
         Ok(Command::Soak { seconds, seed }) => soak(seconds, seed),
@@ -175,11 +176,12 @@ fn command(arguments: &[String]) -> Result<Command, String> {
     }
 }
 
-/// `mutants` with its options: all changes, unless a share is asked for.
+/// `mutants` with its options: all changes of all files, unless a share or some files are asked for.
 fn mutants(options: &[&str]) -> Result<Command, String> {
-    let (mut share, mut seed) = (mutants::Share::ALL, 2026);
+    let (mut share, mut seed, mut files) = (mutants::Share::ALL, 2026, Vec::new());
     for option in options.chunks(2) {
         match option {
+            ["--file", glob] => files.push((*glob).to_owned()),
             ["--share", typed] => share = mutants::Share::parse(typed)?,
             ["--seed", number] => {
                 seed = number
@@ -189,7 +191,7 @@ fn mutants(options: &[&str]) -> Result<Command, String> {
             _ => return Err(format!("unexpected `{}`", option.join(" "))),
         }
     }
-    Ok(Command::Mutants { share, seed })
+    Ok(Command::Mutants { share, seed, files })
 }
 
 fn number<N: std::str::FromStr>(option: &str, value: Option<&&str>) -> Result<N, String> {
@@ -451,10 +453,11 @@ mod tests {
     #[test]
     fn a_share_of_the_mutants_is_drawn_by_a_seed() {
         assert_eq!(
-            typed("mutants --share 2/3 --seed 7"),
+            typed("mutants --share 2/3 --file a.rs --seed 7 --file b/**"),
             Ok(Command::Mutants {
                 share: mutants::Share { part: 2, of: 3 },
-                seed: 7
+                seed: 7,
+                files: vec!["a.rs".to_owned(), "b/**".to_owned()],
             })
         );
         for wrong in ["0", "3", "0/3", "4/3", "1/0", "1/3/5"] {

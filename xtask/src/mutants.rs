@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What is changed: what decides.
+/// What is changed unless files are named: what decides.
 const FILES: [&str; 8] = [
     "resilient-core/src/policy/**",
     "resilient-core/src/window.rs",
@@ -79,15 +79,15 @@ impl Share {
     }
 }
 
-/// Tries a share of the changes, drawn by `seed`: first against the tests of the core, and what they
+/// Tries a share of the changes of `files`, drawn by `seed`: first against the tests of the core, and what they
 /// miss against the tests through the attributes.
-pub(crate) fn run(share: Share, seed: u64) -> Result<(), Failed> {
+pub(crate) fn run(share: Share, seed: u64, files: &[String]) -> Result<(), Failed> {
     if !Step::cargo("mutants --version").output()?.succeeded {
         return Err(Failed::because(
             "cargo-mutants is missing: cargo install --locked cargo-mutants".to_owned(),
         ));
     }
-    let drawn = draw(all()?, share, seed);
+    let drawn = draw(all(files)?, share, seed);
     let Share { part, of } = share;
     println!(
         "{} changes, part {part} of {of}, drawn by {seed}",
@@ -136,8 +136,12 @@ struct Found {
 }
 
 /// Every change that could be made, by name.
-fn all() -> Result<Vec<String>, Failed> {
-    let list = among_files(Step::cargo("mutants --list -p resilient-core"), &FILES);
+fn all(files: &[String]) -> Result<Vec<String>, Failed> {
+    let files: Vec<&str> = match files {
+        [] => FILES.to_vec(),
+        files => files.iter().map(String::as_str).collect(),
+    };
+    let list = among_files(Step::cargo("mutants --list -p resilient-core"), &files);
     let output = list.output()?;
     if !output.succeeded {
         return Err(Failed::because(output.text));
