@@ -6,6 +6,7 @@ mod coverage;
 mod fuzz;
 mod instructions;
 mod mutants;
+mod sanitize;
 mod step;
 
 use std::env;
@@ -47,6 +48,8 @@ commands:
   fuzz [target] [--seconds N] [--if-available]
                           feed the targets in `fuzz/` with arbitrary input (default 20 minutes each);
                           needs nightly, cargo-fuzz and a C++ compiler
+  sanitize [address|thread]
+                          the tests with many threads, with every access to memory watched; needs nightly
   checkout [--times N]    run the checkout example N times (default 10) and name the runs that failed
   tree                    count the packages that a user of resilient-fn compiles
   help                    print this text
@@ -89,6 +92,9 @@ enum Command {
         seconds: u32,
         if_available: bool,
     },
+    Sanitize {
+        sanitizers: Vec<sanitize::Sanitizer>,
+    },
     Tree,
     Help,
 }
@@ -114,6 +120,7 @@ fn main() -> ExitCode {
             seconds,
             if_available,
         }) => fuzz::run(&targets, seconds, if_available),
+        Ok(Command::Sanitize { sanitizers }) => sanitize::run(&sanitizers),
         Ok(Command::Tree) => tree(),
         Ok(Command::Help) => {
             print!("{HELP}");
@@ -166,10 +173,15 @@ fn command(arguments: &[String]) -> Result<Command, String> {
         ["soak", "--prove"] => Ok(Command::ProveSoak),
         ["soak", options @ ..] => soak_options(options),
         ["fuzz", options @ ..] => fuzz_options(options),
+        ["sanitize"] => Ok(Command::Sanitize {
+            sanitizers: sanitize::Sanitizer::ALL.to_vec(),
+        }),
+        ["sanitize", name] => sanitizer(name),
         ["tree"] => Ok(Command::Tree),
         [] | ["help" | "--help" | "-h"] => Ok(Command::Help),
         [
-            "test" | "check" | "instructions" | "api" | "coverage" | "loom" | "checkout" | "tree",
+            "test" | "check" | "instructions" | "api" | "coverage" | "loom" | "checkout"
+            | "sanitize" | "tree",
             rest @ ..,
         ] => Err(format!("unexpected `{}`", rest.join(" "))),
         [unknown, ..] => Err(format!("there is no command `{unknown}`")),
@@ -192,6 +204,17 @@ fn mutants(options: &[&str]) -> Result<Command, String> {
         }
     }
     Ok(Command::Mutants { share, seed, files })
+}
+
+fn sanitizer(name: &str) -> Result<Command, String> {
+    let known = sanitize::Sanitizer::ALL.into_iter();
+    let found = known.filter(|sanitizer| sanitizer.name() == name);
+    match found.collect::<Vec<_>>() {
+        found if found.is_empty() => Err(format!(
+            "there is no sanitizer `{name}`: expected `address` or `thread`"
+        )),
+        sanitizers => Ok(Command::Sanitize { sanitizers }),
+    }
 }
 
 fn number<N: std::str::FromStr>(option: &str, value: Option<&&str>) -> Result<N, String> {
@@ -511,6 +534,27 @@ mod tests {
         assert_eq!(typed("loom"), Ok(Command::Loom { long: false }));
         assert_eq!(typed("loom --long"), Ok(Command::Loom { long: true }));
         assert!(typed("loom --longer").is_err());
+    }
+
+    #[test]
+    fn one_sanitizer_or_all_of_them_are_asked_for() {
+        assert_eq!(
+            typed("sanitize"),
+            Ok(Command::Sanitize {
+                sanitizers: sanitize::Sanitizer::ALL.to_vec()
+            })
+        );
+        assert_eq!(
+            typed("sanitize thread"),
+            Ok(Command::Sanitize {
+                sanitizers: vec![sanitize::Sanitizer::Thread]
+            })
+        );
+        assert_eq!(
+            typed("sanitize memory"),
+            Err("there is no sanitizer `memory`: expected `address` or `thread`".to_owned())
+        );
+        assert!(typed("sanitize thread address").is_err());
     }
 
     #[test]
