@@ -171,12 +171,16 @@ impl State {
         if self.watch.is_some() || !matches!(self.phase, Phase::Closed) {
             return false;
         }
+        if let FailureRule::InARow(_) = self.rules.failures
+            && (self.streak > 0 || self.rules.slow.is_none())
+        {
+            return self.streak == 0;
+        }
         let counts = self.counts();
         // Before there are enough calls, a success may be the one with which there are.
         let enough = counts.calls >= self.rules.min_calls;
         let failures_are_quiet = match self.rules.failures {
-            FailureRule::InARow(_) => self.streak == 0,
-            FailureRule::Among(_) => true,
+            FailureRule::InARow(_) | FailureRule::Among(_) => true,
             FailureRule::Rate(_) => enough || counts.failures == 0,
         };
         failures_are_quiet
