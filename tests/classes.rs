@@ -502,9 +502,14 @@ async fn read(runs: &AtomicU32, kind: io::ErrorKind) -> io::Result<()> {
 
 #[tokio::test(start_paused = true)]
 async fn an_io_error_is_retried_if_its_kind_may_go_away() {
-    use io::ErrorKind::{ConnectionReset, NotFound, TimedOut};
+    use io::ErrorKind::{ConnectionReset, NotFound, Other, TimedOut};
 
-    for (kind, attempts) in [(ConnectionReset, 3), (TimedOut, 3), (NotFound, 1)] {
+    for (kind, attempts) in [
+        (ConnectionReset, 3),
+        (TimedOut, 3),
+        (Other, 3),
+        (NotFound, 1),
+    ] {
         let (_, runs, _) = measured(async |runs| read(runs, kind).await).await;
         assert_eq!(runs, attempts, "{kind}");
     }

@@ -395,13 +395,15 @@ async fn a_call_whose_key_is_known_allocates_nothing() {
 #[test]
 fn the_breaker_of_one_key_takes_a_kibibyte_at_most() {
     let (short, long) = (Duration::from_millis(1), Duration::from_secs(60));
+    // One that is cut into as many parts as any.
+    let finest = Duration::from_nanos((1 << 33) - 1);
     let new = CircuitBreakerPolicy::new;
     for policy in [
         new(),
         new().failure_threshold(9).window(1000),
         new().failure_rate(Share::percent(50)).window_time(long),
         new().failure_rate(Share::percent(50)).window_time(short),
-        new().slow_call(long).window_time(Duration::from_secs(10)),
+        new().slow_call(long).window_time(finest),
     ] {
         let breaker = CircuitBreaker::new("keys.size", &policy);
         let frame = Frame::new();

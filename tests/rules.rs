@@ -866,6 +866,52 @@ async fn grows(body: &Body) -> Answer {
     body.run().await
 }
 
+#[bulkhead("rules.inherits", 1, queue = 5)]
+async fn inherits(body: &Body) -> Answer {
+    body.run().await
+}
+
+#[timeout("rules.hands_on", 100ms)]
+async fn hands_on(body: &'static Body) -> Answer {
+    drop(tokio::spawn(resilient::inherit(inherits(body))));
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_waits_for_a_place_beyond_the_deadline_of_the_call() {
+    let body: &'static Body = Box::leak(Box::new(Body::new("hang")));
+    let inside = begin(inherits(body));
+    let began = Instant::now();
+    let late = resilient::with_deadline(began + milli(50), inherits(body)).await;
+    assert_eq!(told(late), "full");
+    assert_eq!(began.elapsed(), milli(50));
+    let passed = resilient::with_deadline(Instant::now(), inherits(body)).await;
+    assert_eq!(told(passed), "full");
+    assert_eq!(began.elapsed(), milli(50), "nothing is left to wait for");
+
+    // The caller is cut off, and what it has spawned does not begin later.
+    assert_eq!(told(hands_on(body).await), "timed-out");
+    assert_eq!(began.elapsed(), milli(150));
+    tokio::task::yield_now().await;
+    assert_eq!(places("rules.inherits").waiting, 0);
+    body.release(1);
+    assert_eq!(told(inside.end().await), "ok");
+    assert_eq!(body.runs(), 1, "only the first call has begun");
+
+    // A timeout around the call cuts it off itself.
+    let body = Body::new("hang");
+    let _inside = begin(inherits(&body));
+    let asks = begin(cut_while_it_waits(&body));
+    let abandoned = places("rules.inherits").abandoned;
+    assert_eq!(told(asks.end().await), "timed-out");
+    assert_eq!(places("rules.inherits").abandoned, abandoned + 1);
+}
+
+#[timeout("rules.cut_while_it_waits", 100ms)]
+async fn cut_while_it_waits(body: &Body) -> Answer {
+    inherits(body).await
+}
+
 #[bulkhead("rules.narrows", 3)]
 async fn narrows(body: &Body) -> Answer {
     body.run().await

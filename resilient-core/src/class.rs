@@ -247,25 +247,32 @@ impl Classify for Rejected {
 }
 
 impl Classify for io::Error {
-    /// Connections that were refused, reset or lost, networks that cannot be reached, and waits that
-    /// took too long or were interrupted are transient; everything else is permanent.
+    /// Permanent is what will be the same the next time: what is missing, forbidden, there already, not
+    /// valid, or not supported. Everything else is transient, so also what has no kind of its own, such as
+    /// [`io::Error::other`].
     fn class(&self) -> Class {
         use io::ErrorKind;
 
         match self.kind() {
-            ErrorKind::BrokenPipe
-            | ErrorKind::ConnectionAborted
-            | ErrorKind::ConnectionRefused
-            | ErrorKind::ConnectionReset
-            | ErrorKind::HostUnreachable
-            | ErrorKind::Interrupted
-            | ErrorKind::NetworkDown
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::NotConnected
-            | ErrorKind::TimedOut
-            | ErrorKind::UnexpectedEof
-            | ErrorKind::WouldBlock => Class::Transient,
-            _ => Class::Permanent,
+            ErrorKind::AddrInUse
+            | ErrorKind::AddrNotAvailable
+            | ErrorKind::AlreadyExists
+            | ErrorKind::ArgumentListTooLong
+            | ErrorKind::CrossesDevices
+            | ErrorKind::DirectoryNotEmpty
+            | ErrorKind::FileTooLarge
+            | ErrorKind::InvalidData
+            | ErrorKind::InvalidFilename
+            | ErrorKind::InvalidInput
+            | ErrorKind::IsADirectory
+            | ErrorKind::NotADirectory
+            | ErrorKind::NotFound
+            | ErrorKind::NotSeekable
+            | ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::TooManyLinks
+            | ErrorKind::Unsupported => Class::Permanent,
+            _ => Class::Transient,
         }
     }
 
@@ -336,7 +343,7 @@ mod tests {
     struct Hidden(Rejected);
 
     #[test]
-    fn a_lost_connection_is_transient_and_a_missing_file_is_not() {
+    fn a_lost_connection_and_what_has_no_kind_are_transient_and_a_missing_file_is_not() {
         use io::ErrorKind;
 
         for kind in [
@@ -352,19 +359,38 @@ mod tests {
             ErrorKind::TimedOut,
             ErrorKind::UnexpectedEof,
             ErrorKind::WouldBlock,
+            ErrorKind::Other,
+            ErrorKind::OutOfMemory,
+            ErrorKind::ResourceBusy,
+            ErrorKind::StorageFull,
         ] {
             assert_eq!(io::Error::from(kind).class(), Class::Transient, "{kind}");
         }
         for kind in [
-            ErrorKind::NotFound,
-            ErrorKind::PermissionDenied,
+            ErrorKind::AddrInUse,
+            ErrorKind::AddrNotAvailable,
+            ErrorKind::AlreadyExists,
+            ErrorKind::ArgumentListTooLong,
+            ErrorKind::CrossesDevices,
+            ErrorKind::DirectoryNotEmpty,
+            ErrorKind::FileTooLarge,
             ErrorKind::InvalidData,
+            ErrorKind::InvalidFilename,
             ErrorKind::InvalidInput,
+            ErrorKind::IsADirectory,
+            ErrorKind::NotADirectory,
+            ErrorKind::NotFound,
+            ErrorKind::NotSeekable,
+            ErrorKind::PermissionDenied,
+            ErrorKind::ReadOnlyFilesystem,
+            ErrorKind::TooManyLinks,
             ErrorKind::Unsupported,
-            ErrorKind::Other,
         ] {
             assert_eq!(io::Error::from(kind).class(), Class::Permanent, "{kind}");
         }
+        // Too many open files: the standard library has no kind for it.
+        let without_a_kind = io::Error::from_raw_os_error(24);
+        assert_eq!(without_a_kind.class(), Class::Transient, "{without_a_kind}");
     }
 
     #[test]

@@ -34,6 +34,9 @@ struct Current {
     within: Cell<Nanos>,
     /// When somebody last asked while `within` had not begun: the clock began to run then.
     asked: Cell<Nanos>,
+    /// The earliest deadline that was brought in from elsewhere, and was earlier than all timeouts
+    /// around it.
+    brought: Cell<Nanos>,
 }
 
 thread_local! {
@@ -42,6 +45,7 @@ thread_local! {
             at: Cell::new(NEVER),
             within: Cell::new(NEVER),
             asked: Cell::new(NEVER),
+            brought: Cell::new(NEVER),
         }
     };
 }
@@ -114,6 +118,50 @@ pub(crate) fn current_deadline() -> Option<Nanos> {
         CURRENT.with(|current| current.asked.set(now));
     }
     (current.at != NEVER).then_some(current.at)
+}
+
+/// The deadline of the running call if no timeout of this task cuts the call off at it, or [`NEVER`]:
+/// who waits has to look at it himself.
+///
+/// Where a timeout inside ends at the same instant, it is still this one.
+pub(crate) fn deadline_that_nobody_enforces() -> Nanos {
+    CURRENT.with(|current| {
+        let brought = current.brought.get();
+        if brought <= current.at.get() {
+            brought
+        } else {
+            NEVER
+        }
+    })
+}
+
+/// A poll during which a deadline holds that was brought in from elsewhere.
+struct Brought {
+    outer: Nanos,
+    _scope: Scope,
+}
+
+impl Brought {
+    fn enter(at: Nanos) -> Self {
+        let deadline = Deadline::current();
+        let outer = CURRENT.with(|current| {
+            let outer = current.brought.get();
+            if at < deadline.at {
+                current.brought.set(at);
+            }
+            outer
+        });
+        Self {
+            outer,
+            _scope: Deadline::enter(deadline, at, NEVER),
+        }
+    }
+}
+
+impl Drop for Brought {
+    fn drop(&mut self) {
+        CURRENT.with(|current| current.brought.set(self.outer));
+    }
 }
 
 /// A poll during which a narrower deadline holds.
@@ -209,8 +257,8 @@ pin_project! {
 /// Tells all timeouts inside `future` that a deadline holds, for example one that came with a
 /// request.
 ///
-/// It shortens the timeouts of annotated functions inside; on its own it cuts nothing off. A later
-/// deadline than the one that holds already changes nothing.
+/// It shortens the timeouts of annotated functions inside, and ends waiting for a place or a turn; a body
+/// it does not cut off. A later deadline than the one that holds already changes nothing.
 ///
 /// # Cancel safety
 ///
@@ -267,7 +315,7 @@ impl<F: Future> Future for WithDeadline<F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        let _scope = Deadline::enter(Deadline::current(), *this.at, NEVER);
+        let _brought = Brought::enter(*this.at);
         this.inner.poll(context)
     }
 }
@@ -295,6 +343,45 @@ mod tests {
         let inner = Deadline::enter(Deadline::current(), NEVER, 100);
         assert_eq!(current_deadline(), Some(begin + 50));
         drop(inner);
+        drop(outer);
+        assert_eq!(Deadline::current(), UNLIMITED);
+    }
+
+    /// What the innermost future sees under a timeout that ends at `timeout` around `brought` deadlines.
+    fn seen(timeout: Nanos, brought: &[Nanos]) -> Nanos {
+        let _timeout = Deadline::enter(Deadline::current(), timeout, NEVER);
+        let _brought: Vec<Brought> = brought.iter().map(|at| Brought::enter(*at)).collect();
+        deadline_that_nobody_enforces()
+    }
+
+    #[test]
+    fn a_deadline_from_elsewhere_is_enforced_by_nobody_unless_a_timeout_ends_sooner() {
+        assert_eq!(seen(NEVER, &[]), NEVER);
+        assert_eq!(seen(200, &[]), NEVER, "the timeout sees to it");
+        assert_eq!(seen(200, &[100]), 100);
+        assert_eq!(seen(200, &[300]), NEVER);
+        assert_eq!(
+            seen(200, &[200]),
+            NEVER,
+            "it was inherited from the timeout"
+        );
+        assert_eq!(seen(NEVER, &[100, 200]), 100);
+        let _outer = Brought::enter(100);
+        let _timeout = Deadline::enter(Deadline::current(), 50, NEVER);
+        assert_eq!(
+            deadline_that_nobody_enforces(),
+            NEVER,
+            "the timeout inside is sooner"
+        );
+    }
+
+    #[test]
+    fn a_deadline_from_elsewhere_ends_with_its_poll() {
+        drop(Brought::enter(100));
+        assert_eq!(deadline_that_nobody_enforces(), NEVER);
+        let outer = Brought::enter(100);
+        drop(Brought::enter(50));
+        assert_eq!(deadline_that_nobody_enforces(), 100);
         drop(outer);
         assert_eq!(Deadline::current(), UNLIMITED);
     }

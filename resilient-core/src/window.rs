@@ -202,8 +202,8 @@ impl Bits {
 
 /// A bucket is a thirty-second of the window and less, down to a sixty-fourth;
 pub(crate) const FINE: Nanos = 32;
-/// or, where there are many windows, an eleventh and less, down to a twenty-second.
-pub(crate) const COARSE: Nanos = 11;
+/// or, where there are many windows, an eighth and less, down to a sixteenth.
+pub(crate) const COARSE: Nanos = 8;
 
 /// The results of the last stretch of time, in buckets that slide out of it one by one.
 ///

@@ -13,6 +13,7 @@ use self::line::{Line, NONE, Turn};
 use self::settings::BulkheadSettings;
 pub use self::settings::{BulkheadPolicy, Order};
 use self::state::{ADMITTED, Arrival, Limits, MANY_ADMITTED, State, WAITING};
+use crate::deadline::deadline_that_nobody_enforces;
 use crate::error::Rejected;
 use crate::event::emit_rejected_keyed;
 use crate::frame::Frame;
@@ -733,11 +734,12 @@ impl<'a> BulkheadAdmission<'a> {
                 }
                 Joined::InLine(slot) => self.slot = slot,
             }
-            let max_wait = bulkhead.max_wait();
-            if max_wait == NEVER {
+            let (max_wait, deadline) = (bulkhead.max_wait(), deadline_that_nobody_enforces());
+            if max_wait == NEVER && deadline == NEVER {
                 return Poll::Pending;
             }
-            *self.timer = Some(Box::pin(sleep_until(now().saturating_add(max_wait))));
+            let until = deadline.min(now().saturating_add(max_wait));
+            *self.timer = Some(Box::pin(sleep_until(until)));
         }
         let over = match &mut *self.timer {
             Some(timer) => timer.as_mut().poll(context).is_ready(),

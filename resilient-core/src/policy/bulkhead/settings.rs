@@ -81,8 +81,8 @@ policy! {
     /// How many calls may wait for a place, from 0 to 1 000 000 (default 0: a call that finds no
     /// free place is refused at once).
     queue: u32 = 0, queue <= MOST, "`queue` is at most 1 000 000 calls";
-    /// How long a call may wait for a place, longer than zero (default: until the deadline of the
-    /// call, if it has one).
+    /// How long a call may wait for a place, longer than zero, and at most until the deadline of the
+    /// call, if it has one (default: until then).
     max_wait: Duration, !max_wait.is_zero(),
         "`max_wait` is longer than 0s: to refuse at once, leave out `queue`";
     /// Which of the calls that wait gets the next free place (default [`Order::Fifo`]).

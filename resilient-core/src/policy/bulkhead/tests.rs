@@ -1,6 +1,7 @@
 use super::settings::MOST;
 use super::state::{ADMITTED_AT, WAITING_AT};
 use super::*;
+use crate::deadline::with_deadline;
 use crate::setting::Value;
 use crate::time::now;
 use proptest::prelude::*;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize};
 use std::task::Wake;
 use std::time::Duration;
-use tokio::time::{advance, sleep, timeout};
+use tokio::time::{Instant, advance, sleep, timeout};
 
 const fn policy(limit: u32, queue: u32) -> BulkheadPolicy {
     BulkheadPolicy::new().limit(limit).queue(queue)
@@ -464,6 +465,39 @@ async fn a_wait_ends_exactly_when_max_wait_is_over() {
     assert_eq!((look.waiting, look.waited, look.rejected), (0, 1, 1));
     drop(place);
     drop(enter(&bulkhead));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_ends_at_a_deadline_from_elsewhere_even_before_max_wait_is_over() {
+    for (max_wait, waits) in [(None, 60), (Some(100), 60), (Some(20), 20)] {
+        let mut policy = policy(1, 1);
+        if let Some(max_wait) = max_wait {
+            policy = policy.max_wait(Duration::from_millis(max_wait));
+        }
+        let bulkhead = bulkhead(policy);
+        let _place = enter(&bulkhead);
+        let begin = Instant::now();
+        let deadline = begin + Duration::from_millis(60);
+        let refused = with_deadline(deadline, admit(&bulkhead)).await.map(drop);
+        assert_eq!(refused, Err(Rejected::bulkhead_full("test")));
+        assert_eq!(
+            begin.elapsed(),
+            Duration::from_millis(waits),
+            "{max_wait:?}"
+        );
+        let look = bulkhead.look();
+        assert_eq!((look.waiting, look.rejected, look.abandoned), (0, 1, 0));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_place_that_is_free_is_given_after_the_deadline_too() {
+    let bulkhead = bulkhead(policy(1, 1));
+    assert!(
+        with_deadline(Instant::now(), admit(&bulkhead))
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test(start_paused = true)]
