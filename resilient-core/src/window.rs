@@ -413,6 +413,14 @@ mod tests {
         }
         assert_eq!(window.resized(100_000, true).counts.failures, 3);
         assert_eq!(window.resized(5_000, true).counts.failures, 1);
+        window.advance(window.tick(begin + 12_000));
+        assert_eq!(window.resized(10_000, true).counts.failures, 2);
+        window.advance(window.tick(begin + 16_000));
+        let shorter = window.resized(5_000, true).counts;
+        assert_eq!(
+            shorter.failures, 0,
+            "time has passed since the last of them"
+        );
     }
 
     #[test]
