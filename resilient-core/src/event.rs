@@ -91,7 +91,7 @@ pub enum What {
         /// The number of the extra attempt, from 1.
         extra: u32,
     },
-    /// An extra attempt answered first.
+    /// An extra attempt gave the answer of its call.
     HedgeWon {
         /// The number of the extra attempt, from 1.
         extra: u32,

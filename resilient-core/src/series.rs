@@ -248,7 +248,7 @@ pub const FAMILIES: &[Family] = &[
     counter(
         "resilient_hedge_won_calls_total",
         POLICY,
-        "Calls that an extra attempt answered before the first one.",
+        "Calls to which an extra attempt gave the answer.",
     ),
     counter(
         "resilient_hedge_suppressed_total",

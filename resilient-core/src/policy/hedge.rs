@@ -587,7 +587,7 @@ pub struct HedgeSnapshot {
     pub hedged: u64,
     /// Extra attempts that were started.
     pub extra_attempts: u64,
-    /// Calls that an extra attempt answered before the first one.
+    /// Calls to which an extra attempt gave the answer.
     pub won: u64,
     /// Extra attempts that were due, and for which the budget had nothing left.
     pub suppressed: u64,
