@@ -204,6 +204,8 @@ fn round(name: &str, names: &[String], build: &[&str], tests: &[&str]) -> Result
         step = step.argument("--baseline").argument("skip");
         step = step.argument("--timeout").argument("300");
     }
+    // The tests take a second or two, unless the change makes them run for ever.
+    step = step.argument("--minimum-test-timeout").argument("10");
     for argument in build {
         step = step.argument(&format!("--cargo-arg={argument}"));
     }

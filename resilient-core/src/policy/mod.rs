@@ -186,6 +186,7 @@ impl LiveSnapshot {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Frame;
 
     #[test]
     fn what_a_policy_of_another_kind_shows_is_shown_as_it_is() {
@@ -199,6 +200,25 @@ mod tests {
         assert_eq!(show.state(), shown.state);
         assert_eq!(show.note(), shown.note);
         assert_eq!(show.counts(), shown.counts);
+    }
+
+    #[test]
+    fn what_is_printed_for_debugging_tells_which_policy_it_is() {
+        let frame = Frame::new();
+        let bulkhead = Bulkhead::new("places", &BulkheadPolicy::new().limit(1));
+        let entering = bulkhead.admit(&frame);
+        let inside = bulkhead.try_admit(&frame).expect("there is a place");
+        let limiter = RateLimiter::new("turns", &RateLimitPolicy::new());
+        let waiting = limiter.admit(&frame);
+        for (printed, name) in [
+            (format!("{bulkhead:?}"), "places"),
+            (format!("{entering:?}"), "places"),
+            (format!("{inside:?}"), "places"),
+            (format!("{limiter:?}"), "turns"),
+            (format!("{waiting:?}"), "turns"),
+        ] {
+            assert!(printed.contains(name), "{printed}");
+        }
     }
 
     #[test]
