@@ -209,7 +209,7 @@ mod tests {
         let entering = bulkhead.admit(&frame);
         let inside = bulkhead.try_admit(&frame).expect("there is a place");
         let limiter = RateLimiter::new("turns", &RateLimitPolicy::new());
-        let waiting = limiter.admit(&frame);
+        let waiting = limiter.admit();
         for (printed, name) in [
             (format!("{bulkhead:?}"), "places"),
             (format!("{entering:?}"), "places"),
