@@ -513,6 +513,7 @@ impl CircuitBreaker {
                 let mut locked = self.locked.lock();
                 let Some(transition) = locked.reports.pop_front() else {
                     locked.delivering = false;
+                    locked.reports = VecDeque::new();
                     delivering.unfinished = false;
                     return;
                 };
@@ -803,8 +804,8 @@ impl Instance for CircuitBreaker {
 // ---- Snapshot
 
 pub use snapshot::{
-    CircuitBreakerCounts, CircuitBreakerOverride, CircuitBreakerSnapshot, CircuitBreakerWindow,
-    TimeInStates,
+    CircuitBreakerCounts, CircuitBreakerOutage, CircuitBreakerOverride, CircuitBreakerSnapshot,
+    CircuitBreakerWindow, TimeInStates,
 };
 pub use symptoms::CircuitBreakerSymptom;
 

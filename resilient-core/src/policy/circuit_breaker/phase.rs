@@ -4,6 +4,7 @@ use super::cause::Cause;
 use crate::setting::Override;
 use crate::time::{NEVER, Nanos, nanos};
 use std::fmt;
+use std::sync::Arc;
 
 /// The state of a circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,7 +68,7 @@ impl fmt::Display for CircuitBreakerState {
 pub(super) struct Transition {
     pub(super) from: CircuitBreakerState,
     pub(super) to: CircuitBreakerState,
-    pub(super) cause: Cause,
+    pub(super) cause: Arc<Cause>,
 }
 
 /// One step of the ramp.
@@ -94,6 +95,25 @@ pub(super) struct Watch {
     pub(super) until: Nanos,
     pub(super) since: Nanos,
     pub(super) why: Cause,
+}
+
+/// Why it is not closed.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    /// For what it opened the last time.
+    pub(super) newest: Arc<Cause>,
+    /// `None` if somebody wants it.
+    pub(super) outage: Option<Outage>,
+}
+
+/// What is remembered from the opening until it has closed.
+#[derive(Clone, Debug)]
+pub(super) struct Outage {
+    pub(super) began: Nanos,
+    /// For what it opened at first.
+    pub(super) first: Arc<Cause>,
+    /// How often it opened since, after that.
+    pub(super) reopened: u64,
 }
 
 /// What the machine answers to a call that wants in.

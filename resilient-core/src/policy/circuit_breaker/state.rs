@@ -2,7 +2,8 @@
 
 use super::cause::Cause;
 use super::phase::{
-    Admission, CircuitBreakerState, Climb, Phase, Probe, Totals, Transition, Watch, end,
+    Account, Admission, CircuitBreakerState, Climb, Outage, Phase, Probe, Totals, Transition,
+    Watch, end,
 };
 use super::rules::{FailureRule, Rules, WindowRule};
 use super::symptoms::Newest;
@@ -34,7 +35,8 @@ pub(super) struct State {
     /// Who is inside half-open, in the order of their deadlines.
     probes: VecDeque<Probe>,
     next_probe: u64,
-    why: Option<Box<Cause>>,
+    /// Unless it is closed.
+    why: Option<Box<Account>>,
     totals: Totals,
     /// How long it was in each state before it came into the present one.
     spent: [Nanos; CircuitBreakerState::ALL.len()],
@@ -115,13 +117,22 @@ impl State {
     pub(super) fn why(&self) -> Option<&Cause> {
         match &self.watch {
             Some(watch) => Some(&watch.why),
-            None => self.why.as_deref(),
+            None => self.newest(),
         }
     }
 
     /// Why it would have left closed, while somebody has it refuse nothing.
     pub(super) fn would_be_why(&self) -> Option<&Cause> {
-        self.watch.as_ref().and(self.why.as_deref())
+        self.watch.as_ref().and(self.newest())
+    }
+
+    fn newest(&self) -> Option<&Cause> {
+        self.why.as_ref().map(|why| &*why.newest)
+    }
+
+    /// What there is to tell of the time since its rules opened it, until it closes.
+    pub(super) fn outage(&self) -> Option<&Outage> {
+        self.why.as_ref()?.outage.as_ref()
     }
 
     /// From when to when it is open this time.
@@ -150,12 +161,19 @@ impl State {
         self.spent[state as usize].saturating_add(running)
     }
 
-    /// When the next probe is let through at the latest, if it is known.
+    /// When the next probe is let through, if it is known.
     pub(super) fn next_probe_at(&self) -> Option<Nanos> {
         match self.phase {
             Phase::Open { until, .. } => Some(until),
             Phase::HalfOpen { .. } if self.has_place() => Some(0),
-            Phase::HalfOpen { .. } => self.next_place_at(),
+            _ => None,
+        }
+    }
+
+    /// When there is a place for another probe at the latest, while all are taken.
+    pub(super) fn place_free_at(&self) -> Option<Nanos> {
+        match self.phase {
+            Phase::HalfOpen { .. } if !self.has_place() => self.next_place_at(),
             _ => None,
         }
     }
@@ -219,8 +237,9 @@ impl State {
     }
 
     /// Takes out the transitions since the last time, in order.
-    pub(super) fn take_transitions(&mut self) -> std::vec::Drain<'_, Transition> {
-        self.transitions.drain(..)
+    pub(super) fn take_transitions(&mut self) -> std::vec::IntoIter<Transition> {
+        // They are rare, and instances many: no room is kept for the next ones.
+        std::mem::take(&mut self.transitions).into_iter()
     }
 
     // What happens to it.
@@ -564,7 +583,7 @@ impl State {
     }
 
     pub(super) fn reset(&mut self, by_hand: Override, now: Nanos) {
-        self.steer(Phase::Closed, None, Cause::ByHand(by_hand), now);
+        self.steer(Phase::Closed, None, Cause::Reset(by_hand), now);
     }
 
     fn steer(&mut self, phase: Phase, watch: Option<Watch>, cause: Cause, now: Nanos) {
@@ -645,6 +664,7 @@ impl State {
         // Clocks are read before the lock is taken: another thread may have been here later.
         let at = at.max(self.since);
         let stayed = at - self.since;
+        let cause = Arc::new(cause);
         self.enter(phase, &cause, at);
         if self.watch.is_none() {
             let to = self.phase.kind();
@@ -660,13 +680,13 @@ impl State {
         self.spent[from as usize] += at - self.since();
         self.watch = watch.map(|watch| Box::new(Watch { since: at, ..watch }));
         self.lengthened = 0;
+        let cause = Arc::new(cause);
         self.enter(phase, &cause, at);
         let to = self.kind();
         self.transitions.push(Transition { from, to, cause });
     }
 
-    fn enter(&mut self, phase: Phase, cause: &Cause, at: Nanos) {
-        let counted = matches!(self.phase, Phase::Closed | Phase::Ramping(_));
+    fn enter(&mut self, phase: Phase, cause: &Arc<Cause>, at: Nanos) {
         self.since = at;
         self.phase = phase;
         self.generation += 1;
@@ -680,14 +700,36 @@ impl State {
                 self.symptoms.clear();
             }
             Phase::ForcedOpen { .. } | Phase::Disabled { .. } => {
-                self.why = Some(Box::new(cause.clone()));
+                self.tell(cause, None);
             }
-            // It stays open for what opened it in the first place, however its probes go.
-            _ if counted => self.why = Some(Box::new(cause.clone())),
-            _ => {}
+            Phase::Open { .. } => self.remember(cause, at),
+            // It recovers from what opened it last.
+            Phase::HalfOpen { .. } => {}
         }
         if let Phase::Closed = self.phase {
             self.why = None;
         }
+    }
+
+    /// Why it opens now, and at first.
+    fn remember(&mut self, newest: &Arc<Cause>, at: Nanos) {
+        let before = self.why.take().and_then(|why| why.outage);
+        let outage = match before {
+            Some(outage) => Outage {
+                reopened: outage.reopened + 1,
+                ..outage
+            },
+            None => Outage {
+                began: at,
+                first: Arc::clone(newest),
+                reopened: 0,
+            },
+        };
+        self.tell(newest, Some(outage));
+    }
+
+    fn tell(&mut self, newest: &Arc<Cause>, outage: Option<Outage>) {
+        let newest = Arc::clone(newest);
+        self.why = Some(Box::new(Account { newest, outage }));
     }
 }
