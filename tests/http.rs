@@ -618,7 +618,7 @@ async fn the_stream_tells_what_happens_and_is_taken_up_again() -> Found<()> {
     drop(stream);
     breaker.reset("meanwhile");
     let mut again = Stream::open(&asked, "/events/stream", Some(&last)).await?;
-    again.until("\"reason\":\"meanwhile\"").await?;
+    again.until("\"reason\":\"reset: meanwhile\"").await?;
     assert!(
         !again.text.contains("\"reason\":\"first\""),
         "only what is new"
