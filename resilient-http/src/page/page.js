@@ -641,7 +641,8 @@ async function explained(name, current) {
     const layers = one.layers.map((layer) => {
       const settings = layer.settings.filter((each) => each.value !== null).map((each) => `${each.key} = ${each.value}`).join(", ");
       const item = make("li", {}, `${oneOf(layer.kind)} `, make("code", {}, layer.policy === name ? "" : layer.policy),
-        make("span", { className: "facts" }, layer.lets_through ? "lets every call through: nobody defines it" : settings));
+        make("span", { className: "facts" }, layer.lets_through ? "lets every call through: nobody defines it" : settings),
+        layer.not_closed && !layer.lets_through ? make("span", { className: "facts warning" }, `now ${layer.not_closed}`) : null);
       if (current && layer.kind === current.kind && layer.policy === current.name) item.setAttribute("aria-current", "true");
       return item;
     });
@@ -708,7 +709,7 @@ function forget(policy) {
 function openDialog(title, subtitle, ...children) {
   dialog.replaceChildren(
     make("div", { className: "bar" }, make("div", {}, make("h2", { id: "detail-title" }, broken(title)), make("p", {}, subtitle), state.opened?.result),
-      make("button", { type: "button", onclick: () => dialog.close() }, "Close")),
+      make("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Close")),
     ...children);
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
