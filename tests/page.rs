@@ -591,7 +591,7 @@ async fn what_is_set_by_hand_says_until_when_and_is_taken_back() -> Found<()> {
     browser.type_into("dialog form input", "it is us").await?;
     browser.click("dialog form button.main").await?;
     let result = format!("({DIALOG}.querySelector('.result')?.innerText ?? '')");
-    let done = "disabled: all calls are let through until ";
+    let done = "Disabled: all calls are let through until ";
     browser
         .wait_for(&format!("{result}.includes({done:?})"))
         .await?;
@@ -611,7 +611,7 @@ async fn what_is_set_by_hand_says_until_when_and_is_taken_back() -> Found<()> {
         .await?;
     browser.click("dialog form button.main").await?;
     browser
-        .wait_for(&format!("{result}.includes('taken back')"))
+        .wait_for(&format!("{result}.includes('Taken back')"))
         .await?;
     assert_eq!(breaker.state(), CircuitBreakerState::Closed);
     let changes = "document.querySelector('#changes').innerText";

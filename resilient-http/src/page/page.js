@@ -217,11 +217,12 @@ function change(event) {
 const keyOf = (policy) => `${policy.kind} ${policy.name}`;
 const isBreaker = (policy) => policy.kind === "circuit_breaker";
 const isOpen = (policy) => isBreaker(policy) && !policy.undefined && ["open", "forced_open"].includes(policy.live.state);
+const isHalfOpen = (policy) => isBreaker(policy) && !policy.undefined && policy.live.state === "half_open";
 /** Who refuses everything first, then who tries again, then the rest by how urgent it is. */
 function rank(policy) {
   if (!policy.attention) return policy.lets_through ? 6 : WELL;
   if (isOpen(policy)) return 0;
-  if (isBreaker(policy) && policy.live.state === "half_open") return 1;
+  if (isHalfOpen(policy)) return 1;
   if (policy.attention.level === "alarm") return 2;
   return isBreaker(policy) && !policy.undefined ? 3 : 4;
 }
@@ -375,7 +376,7 @@ class Card {
     show(this.affected, policy.call_sites.length > 0);
     const rules = policy.rule.filter((one) => one.source !== "default" && (policy.live.outage?.why ?? "").includes(one.key));
     const deciding = rules.length > 0 ? rules : policy.rule.filter((one) => ["failure_threshold", "failure_rate"].includes(one.key));
-    const source = level === "" || !["open", "half_open", "ramping"].includes(policy.live.state) ? "" : deciding.map((one) => `${one.key} = ${one.value}, set at ${one.source}`).join("; ");
+    const source = level === "" || !["open", "half_open", "ramping"].includes(policy.live.state) ? "" : deciding.map((one) => `${one.key} = ${one.value}, set ${one.source === "code" ? "in" : "at"} ${one.source}`).join("; ");
     write(this.source, source);
     show(this.source, source !== "");
     this.updateActions(policy);
@@ -502,6 +503,7 @@ async function render() {
   filter();
   if (overview.position !== state.findings) { state.findings = overview.position; lookForFindings(); }
   if (state.opened) updateNow();
+  sayWhoIsNotClosed(document);
   tick();
 }
 /** Whoever has the focus keeps it. */
@@ -530,20 +532,21 @@ function sort() {
   }
 }
 /** Who is open, by name: the first thing that anybody wants to know. */
-function openNames(policies) {
-  const open = policies.filter(isOpen).map((one) => one.name).sort((one, other) => one.localeCompare(other));
-  if (open.length === 0) return "";
-  const shown = open.slice(0, open.length > 3 ? 2 : 3);
-  const more = open.length - shown.length;
-  return `Open: ${shown.join(", ")}${more > 0 ? ` and ${more} more` : ""} · `;
+function named(what, policies) {
+  const names = policies.map((one) => one.name).sort((one, other) => one.localeCompare(other));
+  if (names.length === 0) return "";
+  const shown = names.slice(0, names.length > 3 ? 2 : 3);
+  const more = names.length - shown.length;
+  return `${what}: ${shown.join(", ")}${more > 0 ? ` and ${number(more)} more` : ""} · `;
 }
+const openNames = (policies) => named("Open", policies.filter(isOpen)) + named("Half-open", policies.filter(isHalfOpen));
 function headline() {
   const { title, attention, policies, access: may, all_disabled } = state.overview;
   write(find("title"), title);
   const isAlarm = policies.some((one) => one.attention?.level === "alarm");
   const verdict = policies.length === 0 ? "There are no policies"
     : attention === 0 ? `All ${many(policies.length, "policy is", "policies are")} well`
-    : `${openNames(policies)}${number(attention)} of ${many(policies.length, "policy", "policies")} ${attention === 1 ? "needs" : "need"} attention`;
+    : `${openNames(policies)}${number(attention)} of ${number(policies.length)} ${attention === 1 ? "needs" : "need"} attention`;
   write(find("verdict"), verdict);
   const level = isAlarm ? "alarm" : attention > 0 ? "notice" : "";
   const shape = isAlarm ? "open" : attention > 0 ? "notice" : "closed";
@@ -634,6 +637,15 @@ async function lookForFunctions() {
   write(find("functions-count"), number(list.length));
   show(find("functions-section"), list.length > 0);
 }
+/** Which breakers of the stacks that are shown are not closed, now. */
+function sayWhoIsNotClosed(within) {
+  for (const place of within.querySelectorAll("[data-now]")) {
+    const policy = state.policies.get(place.dataset.now);
+    const is = policy && isBreaker(policy) && !policy.lets_through && !policy.undefined && policy.live.state !== "closed";
+    write(place, is ? `now ${wordOf(policy)}` : "");
+  }
+}
+
 /** The stack of a function from the top, with its settings, its worst case and what does not fit. */
 async function explained(name, current) {
   try {
@@ -642,14 +654,16 @@ async function explained(name, current) {
       const settings = layer.settings.filter((each) => each.value !== null).map((each) => `${each.key} = ${each.value}`).join(", ");
       const item = make("li", {}, `${oneOf(layer.kind)} `, make("code", {}, layer.policy === name ? "" : layer.policy),
         make("span", { className: "facts" }, layer.lets_through ? "lets every call through: nobody defines it" : settings),
-        layer.not_closed && !layer.lets_through ? make("span", { className: "facts warning" }, `now ${layer.not_closed}`) : null);
+        make("span", { className: "facts warning", "data-now": `${layer.kind} ${layer.policy}` }));
       if (current && layer.kind === current.kind && layer.policy === current.name) item.setAttribute("aria-current", "true");
       return item;
     });
-    return make("div", {},
+    const stack = make("div", {},
       make("ol", { className: "stack" }, layers, make("li", {}, "the body")),
       make("p", { className: "facts" }, one.worst_case_ms === null ? "Nothing limits how long it takes" : `Takes at most ${span(one.worst_case_ms)}`, `, at ${one.file}:${one.line}`),
       one.warnings.map((warning) => make("p", { className: "warning" }, warning)));
+    sayWhoIsNotClosed(stack);
+    return stack;
   } catch (error) {
     return make("p", { className: "warning" }, error.message);
   }
@@ -718,7 +732,7 @@ function openDialog(title, subtitle, ...children) {
 const AFTERWARDS = "When that ends, or is taken back, it begins closed with an empty window, and opens again if calls fail.";
 const DEEDS = {
   take_back: {
-    label: "Take it back", done: "taken back: it is closed, with an empty window", path: "reset",
+    label: "Take it back", done: "Taken back: it is closed, with an empty window", path: "reset",
     explanation: "What somebody has set by hand ends: it begins closed with an empty window, and opens again if calls fail.",
   },
   take_settings: {
@@ -726,19 +740,19 @@ const DEEDS = {
     explanation: "What is written in attributes, code and files holds again.",
   },
   reset: {
-    label: "Reset", done: "reset: it is closed, with an empty window",
+    label: "Reset", done: "Reset: it is closed, with an empty window",
     explanation: "Closes it with an empty window: calls go through from the next one on, and it opens again if they fail. It also takes back what was set by hand (all let through, only watched, forced open). Changed settings stay.",
   },
   disable: {
-    label: "Let all through", done: "disabled: all calls are let through", hasEnd: true,
+    label: "Let all through", done: "Disabled: all calls are let through", hasEnd: true,
     explanation: `Every call reaches the callee, although it fails: nothing is refused, and callers wait for it again. ${AFTERWARDS}`,
   },
   metrics_only: {
-    label: "Only watch", done: "only watching: all calls are let through", hasEnd: true,
+    label: "Only watch", done: "Only watching: all calls are let through", hasEnd: true,
     explanation: `Refuses nothing, and shows what it would do: every call reaches the callee, although it fails. ${AFTERWARDS}`,
   },
   force_open: {
-    label: "Force open", done: "forced open: every call is refused", hasEnd: true,
+    label: "Force open", done: "Forced open: every call is refused", hasEnd: true,
     explanation: `Refuses every call: nothing reaches the callee. ${AFTERWARDS}`,
   },
 };
@@ -804,7 +818,7 @@ function updateNow() {
   if (live.next_step_in_ms != null) rows.push(answer("next step", (passed) => left(live.next_step_in_ms - passed)));
   if (live.overridden) {
     rows.push(answer("steered by", () => live.overridden.by.actor ?? "somebody"));
-    rows.push(answer("until", (passed) => live.overridden.ends_in_ms === null ? "somebody takes it back" : `it ends ${left(live.overridden.ends_in_ms - passed)}`));
+    rows.push(answer("until", (passed) => live.overridden.ends_in_ms === null ? "somebody takes it back" : `${clock(state.overview.at_ms + live.overridden.ends_in_ms)}, ${left(live.overridden.ends_in_ms - passed)}`));
   }
   if (live.would_be) rows.push(answer("would be", () => WORDS[live.would_be] + (live.would_be_why ? `: ${live.would_be_why}` : "")));
   if (live.window) rows.push(answer("window", () => `${many(live.window.calls, "call")}, ${number(live.window.failures)} failed`));
@@ -927,7 +941,7 @@ function steerForm(policy, deed) {
     const answer = await send("POST", `policy/${path ?? deed}`, { kind: policy.kind, name: policy.name }, ask.body());
     closeForm();
     const ends = answer.live.overridden?.ends_in_ms;
-    tell(`Done. ${policy.name}: ${done}${hasEnd ? ` ${untilWhen(ends)}` : ""}`, answer);
+    tell(`${done}${hasEnd ? ` ${untilWhen(ends)}` : ""}`, answer);
   }, closeForm);
 }
 const untilWhen = (ms) => (ms == null ? "until somebody takes it back" : `until ${clock(serverNow() + ms)}`);
@@ -938,7 +952,7 @@ function settingsForm(policy, keys, version) {
   return formOf("Take it back", `What is written elsewhere holds again for ${named}.`, ask.fields, async () => {
     const match = version === null ? state.policies.get(keyOf(policy)).version : version;
     const answer = await send("PATCH", "policy", { kind: policy.kind, name: policy.name }, { take_back: keys, ...ask.body() }, { "if-match": `"${match}"` });
-    settled(policy, `Done. Taken back: ${answer.changes.map((one) => `${one.key} = ${one.to ?? "none"}`).join(", ") || named}`, answer);
+    settled(policy, `Taken back: ${answer.changes.map((one) => `${one.key} = ${one.to ?? "none"}`).join(", ") || named}`, answer);
   }, closeForm);
 }
 /** After a change of settings: what was done, and the new table. */
@@ -979,7 +993,7 @@ function editor(opener, row, policy, setting, version) {
       const answer = await patch({ set: { [setting.key]: given() }, ...body });
       const to = answer.changes.find((one) => one.key === setting.key)?.to ?? value.value;
       const lasting = answer.changes.find((one) => one.key === setting.key)?.source?.by?.lasting_ms;
-      settled(policy, `Done. ${setting.key} = ${to} ${untilWhen(lasting)}`, answer);
+      settled(policy, `Changed: ${setting.key} = ${to} ${untilWhen(lasting)}`, answer);
     }, closeForm);
   const attempt = async () => {
     const error = form.querySelector(".error");
