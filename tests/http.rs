@@ -459,20 +459,6 @@ async fn what_is_shown_is_the_same_everywhere_and_numbers_are_numbers() -> Found
         json!({ "level": "alarm", "because": "forced open: a drill" })
     );
     assert_eq!(seen["live"]["state"], live["state"], "as everywhere");
-    let limit = of("bulkhead", "http.shown").ok_or("it is listed")?;
-    let counted = |name: &str| {
-        let buckets = limit["recent"][name].as_array().into_iter().flatten();
-        buckets.filter(|one| one.is_number()).count()
-    };
-    assert_eq!(counted("good") + counted("bad"), 0, "it does not judge");
-    assert_eq!(
-        limit["recent"]["let_through"].as_array().map(Vec::len),
-        Some(30)
-    );
-    assert_eq!(
-        (&limit["places"], &limit["overridden"]),
-        (&json!([]), &json!([]))
-    );
     let rate = &of("rate_limit", "http.shown").ok_or("it is listed")?["live"]["rate"];
     assert_eq!(*rate, json!({ "count": 100, "per_ms": 1000 }));
     assert_eq!(
@@ -821,5 +807,31 @@ async fn a_recovery_that_failed_is_told_apart_from_the_outage_and_a_probe_from_t
         "{because}"
     );
     breaker.reset("the test is over");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_does_not_judge_results_has_no_good_ones() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    policy("http.unjudged")
+        .bulkhead(BulkheadPolicy::new().limit(8))
+        .register()?;
+    let asked = Asked::by_name().await?;
+    asked.json("/overview").await?;
+    let bulkhead = registry().bulkhead("http.unjudged");
+    let frame = resilient::Frame::new();
+    drop(bulkhead.ok_or("it is registered")?.try_admit(&frame)?);
+    let overview = asked.json("/overview").await?;
+    let mut policies = overview["policies"].as_array().into_iter().flatten();
+    let limit = policies.find(|one| one["name"] == "http.unjudged");
+    let limit = limit.ok_or("it is listed")?;
+    let newest = |name: &str| limit["recent"][name][29].clone();
+    assert_eq!(newest("let_through"), 1);
+    assert_eq!(newest("refused"), 0);
+    assert_eq!((newest("good"), newest("bad")), (Value::Null, Value::Null));
+    assert_eq!(
+        (&limit["places"], &limit["overridden"]),
+        (&json!([]), &json!([]))
+    );
     Ok(())
 }

@@ -460,19 +460,19 @@ async fn open_breakers_come_first_and_a_probe_is_told_from_the_wait_for_one() ->
     let mut probe = probed.admit(&frame)?;
     browser.go(&served(with_control()).await?).await?;
     let tile = breaker("page.m.probed");
-    let told = |told: &str| format!("{tile}?.innerText.includes({told:?})");
+    let probed_says = |told: &str| format!("{tile}?.innerText.includes({told:?})");
     for what in [
         "probes inside 1 of 1 · succeeded 0 of 2",
         "if none answers, another probe in 1 min",
         "not closed since ",
     ] {
-        browser.wait_for(&told(what)).await?;
+        browser.wait_for(&probed_says(what)).await?;
     }
     assert!(full.try_admit(&frame).is_err());
     let bulkhead = labelled("bulkhead page.a.full");
-    let shows = |told: &str| format!("{bulkhead}.innerText.includes({told:?})");
+    let is_told = |told: &str| format!("{bulkhead}.innerText.includes({told:?})");
     browser
-        .wait_for(&shows("full: 1 call refused in the last minute"))
+        .wait_for(&is_told("full: 1 call refused in the last minute"))
         .await?;
     let labels = "return [...document.querySelectorAll('.tile')].map((one) => one.ariaLabel)";
     let labels = browser.script(labels).await?;
@@ -509,10 +509,10 @@ async fn open_breakers_come_first_and_a_probe_is_told_from_the_wait_for_one() ->
         ", when 1 of the last 1 call failed (failure_threshold = 1) · opened again once",
         "next probe with the next call",
     ] {
-        browser.wait_for(&told(what)).await?;
+        browser.wait_for(&probed_says(what)).await?;
     }
     let was_full = "was full: 1 call refused in the last minute";
-    browser.wait_for(&shows(was_full)).await?;
+    browser.wait_for(&is_told(was_full)).await?;
     let shown = format!("return [{bulkhead}.dataset.level, {bulkhead}.innerText]");
     let shown = browser.script(&shown).await?;
     assert_eq!(shown[0], "notice", "{shown}");

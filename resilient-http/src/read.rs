@@ -132,7 +132,7 @@ fn places(policy: &PolicySnapshot, sites: &Places) -> Vec<String> {
     places
 }
 
-fn is_overridden(setting: &&Setting) -> bool {
+fn is_overridden(setting: &Setting) -> bool {
     matches!(setting.source, Source::Override { .. })
 }
 
@@ -152,7 +152,7 @@ impl Seen {
             overridden: policy
                 .settings
                 .iter()
-                .filter(is_overridden)
+                .filter(|one| is_overridden(one))
                 .map(|one| one.key)
                 .collect(),
             kind: policy.kind,
