@@ -1,6 +1,7 @@
 //! The circuit breaker: after too many failures it refuses calls for a while, and then lets a few
 //! through to see whether the callee is well again.
 
+mod account;
 mod cause;
 mod permit;
 mod phase;

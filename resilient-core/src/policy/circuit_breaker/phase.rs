@@ -97,25 +97,6 @@ pub(super) struct Watch {
     pub(super) why: Cause,
 }
 
-/// Why it is not closed.
-#[derive(Clone, Debug)]
-pub(super) struct Account {
-    /// For what it opened the last time.
-    pub(super) newest: Arc<Cause>,
-    /// `None` if somebody wants it.
-    pub(super) outage: Option<Outage>,
-}
-
-/// What is remembered from the opening until it has closed.
-#[derive(Clone, Debug)]
-pub(super) struct Outage {
-    pub(super) began: Nanos,
-    /// For what it opened at first.
-    pub(super) first: Arc<Cause>,
-    /// How often it opened since, after that.
-    pub(super) reopened: u64,
-}
-
 /// What the machine answers to a call that wants in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {

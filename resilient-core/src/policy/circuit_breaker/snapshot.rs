@@ -1,6 +1,8 @@
 //! What can be seen of a circuit breaker.
 
-use super::phase::{Outage, Phase, Totals};
+use super::account::Outage;
+use super::cause::Cause;
+use super::phase::{Phase, Totals};
 use super::rules::{FailureRule, Rules};
 use super::state::State;
 use super::symptoms::CircuitBreakerSymptom;
@@ -279,6 +281,25 @@ impl CircuitBreaker {
 }
 
 impl State {
+    /// Why it would have left closed, while somebody has it refuse nothing.
+    pub(super) fn would_be_why(&self) -> Option<&Cause> {
+        let account = self.would_be().and(self.account());
+        account.map(|account| &*account.newest)
+    }
+
+    /// When there is a place for another probe at the latest, while all are taken.
+    pub(super) fn place_free_at(&self) -> Option<Nanos> {
+        match self.phase() {
+            Phase::HalfOpen { .. } if self.next_probe_at().is_none() => self.next_place_at(),
+            _ => None,
+        }
+    }
+
+    /// What there is to tell of the time since its rules opened it, until it closes.
+    pub(super) fn outage(&self) -> Option<&Outage> {
+        self.account()?.outage.as_ref()
+    }
+
     /// Which share of the calls it admits, and until when.
     pub(super) fn step(&self) -> Option<(Share, Nanos)> {
         match self.phase() {

@@ -1,9 +1,9 @@
 //! The pure machine of a circuit breaker: instants come in as values, and nothing else happens.
 
+use super::account::Account;
 use super::cause::Cause;
 use super::phase::{
-    Account, Admission, CircuitBreakerState, Climb, Outage, Phase, Probe, Totals, Transition,
-    Watch, end,
+    Admission, CircuitBreakerState, Climb, Phase, Probe, Totals, Transition, Watch, end,
 };
 use super::rules::{FailureRule, Rules, WindowRule};
 use super::symptoms::Newest;
@@ -117,22 +117,13 @@ impl State {
     pub(super) fn why(&self) -> Option<&Cause> {
         match &self.watch {
             Some(watch) => Some(&watch.why),
-            None => self.newest(),
+            None => self.account().map(|account| &*account.newest),
         }
     }
 
-    /// Why it would have left closed, while somebody has it refuse nothing.
-    pub(super) fn would_be_why(&self) -> Option<&Cause> {
-        self.watch.as_ref().and(self.newest())
-    }
-
-    fn newest(&self) -> Option<&Cause> {
-        self.why.as_ref().map(|why| &*why.newest)
-    }
-
-    /// What there is to tell of the time since its rules opened it, until it closes.
-    pub(super) fn outage(&self) -> Option<&Outage> {
-        self.why.as_ref()?.outage.as_ref()
+    /// Why it is not closed, or would not be; of what somebody wants, only while it is not watched.
+    pub(super) fn account(&self) -> Option<&Account> {
+        self.why.as_deref()
     }
 
     /// From when to when it is open this time.
@@ -170,16 +161,8 @@ impl State {
         }
     }
 
-    /// When there is a place for another probe at the latest, while all are taken.
-    pub(super) fn place_free_at(&self) -> Option<Nanos> {
-        match self.phase {
-            Phase::HalfOpen { .. } if !self.has_place() => self.next_place_at(),
-            _ => None,
-        }
-    }
-
     /// When so many probes have forfeited their places that there is one for another.
-    fn next_place_at(&self) -> Option<Nanos> {
+    pub(super) fn next_place_at(&self) -> Option<Nanos> {
         let too_many = self.probes.len() - self.rules.half_open_calls as usize;
         self.probes.get(too_many).map(|probe| probe.deadline)
     }
@@ -700,36 +683,17 @@ impl State {
                 self.symptoms.clear();
             }
             Phase::ForcedOpen { .. } | Phase::Disabled { .. } => {
-                self.tell(cause, None);
+                self.why = Some(Box::new(Account::by_hand(cause)));
             }
-            Phase::Open { .. } => self.remember(cause, at),
+            Phase::Open { .. } => {
+                let before = self.why.take().map(|why| *why);
+                self.why = Some(Box::new(Account::opened(before, cause, at)));
+            }
             // It recovers from what opened it last.
             Phase::HalfOpen { .. } => {}
         }
         if let Phase::Closed = self.phase {
             self.why = None;
         }
-    }
-
-    /// Why it opens now, and at first.
-    fn remember(&mut self, newest: &Arc<Cause>, at: Nanos) {
-        let before = self.why.take().and_then(|why| why.outage);
-        let outage = match before {
-            Some(outage) => Outage {
-                reopened: outage.reopened + 1,
-                ..outage
-            },
-            None => Outage {
-                began: at,
-                first: Arc::clone(newest),
-                reopened: 0,
-            },
-        };
-        self.tell(newest, Some(outage));
-    }
-
-    fn tell(&mut self, newest: &Arc<Cause>, outage: Option<Outage>) {
-        let newest = Arc::clone(newest);
-        self.why = Some(Box::new(Account { newest, outage }));
     }
 }
