@@ -467,6 +467,7 @@ async fn what_is_shown_is_the_same_everywhere_and_numbers_are_numbers() -> Found
     );
     let attributes = of("circuit_breaker", "http.search").ok_or("it is listed")?;
     let source = attributes["rule"][0]["source"].as_str().ok_or("a text")?;
+    assert_eq!(attributes["places"], json!([source]));
     assert!(source.starts_with("tests/http.rs:"), "{source}");
 
     let explained = asked.json("/function?name=http::search").await?;
@@ -618,7 +619,7 @@ async fn the_stream_tells_what_happens_and_is_taken_up_again() -> Found<()> {
     drop(stream);
     breaker.reset("meanwhile");
     let mut again = Stream::open(&asked, "/events/stream", Some(&last)).await?;
-    again.until("\"reason\":\"meanwhile\"").await?;
+    again.until("\"reason\":\"reset: meanwhile\"").await?;
     assert!(
         !again.text.contains("\"reason\":\"first\""),
         "only what is new"
@@ -741,5 +742,96 @@ async fn a_client_that_does_not_read_its_stream_holds_up_nobody_and_is_told_what
     quick.until("the flood is over").await?;
     assert_eq!(asked.get("/overview").await?.status(), 200);
     slow.until("event: lagged\ndata: {\"missed\":").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_recovery_that_failed_is_told_apart_from_the_outage_and_a_probe_from_the_wait()
+-> Found<()> {
+    let _alone = ALONE.lock().await;
+    let settings = CircuitBreakerPolicy::new()
+        .failure_threshold(1)
+        .open_for(Duration::from_millis(1))
+        .half_open_for(Duration::from_secs(60));
+    policy("http.probed").circuit_breaker(settings).register()?;
+    let breaker = registry()
+        .circuit_breaker("http.probed")
+        .ok_or("it is registered")?;
+    let asked = Asked::by_name().await?;
+    let address = named("circuit_breaker", "http.probed");
+    assert_eq!(asked.json(&address).await?["live"]["outage"], Value::Null);
+    let frame = resilient::Frame::new();
+    breaker.admit(&frame)?.settle(resilient::Verdict::Failure);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    breaker.admit(&frame)?.settle(resilient::Verdict::Failure);
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let live = &asked.json(&address).await?["live"];
+    let why = "a probe failed, 0 had succeeded (success_threshold = 2)";
+    assert_eq!(live["why"], why);
+    let first = "1 of the last 1 call failed (failure_threshold = 1)";
+    let outage = &live["outage"];
+    assert_eq!(
+        (&outage["why"], &outage["reopened"]),
+        (&json!(first), &json!(1))
+    );
+    assert!(
+        outage["since_ms"].as_f64() > live["since_ms"].as_f64(),
+        "{live}"
+    );
+    let probing = |live: &Value| {
+        let fields = [
+            "probes_inside",
+            "probes_allowed",
+            "probes_succeeded",
+            "probes_needed",
+        ];
+        fields.map(|field| live[field].clone())
+    };
+    assert_eq!(probing(live), [json!(0), json!(1), json!(0), json!(2)]);
+    assert_eq!(
+        (&live["next_probe_in_ms"], &live["place_free_in_ms"]),
+        (&json!(0), &Value::Null)
+    );
+    let _probe = breaker.admit(&frame)?;
+    let live = &asked.json(&address).await?["live"];
+    assert_eq!(probing(live), [json!(1), json!(1), json!(0), json!(2)]);
+    assert_eq!(live["next_probe_in_ms"], Value::Null, "nobody knows");
+    assert!(live["place_free_in_ms"].as_f64() > Some(50_000.0), "{live}");
+    let overview = asked.json("/overview").await?;
+    let mut policies = overview["policies"].as_array().into_iter().flatten();
+    let seen = policies.find(|one| one["name"] == "http.probed");
+    let because = &seen.ok_or("it is listed")?["attention"]["because"];
+    let because = because.as_str().unwrap_or_default();
+    assert!(
+        because.contains(why) && because.contains(first),
+        "{because}"
+    );
+    breaker.reset("the test is over");
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_does_not_judge_results_has_no_good_ones() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    policy("http.unjudged")
+        .bulkhead(BulkheadPolicy::new().limit(8))
+        .register()?;
+    let asked = Asked::by_name().await?;
+    asked.json("/overview").await?;
+    let bulkhead = registry().bulkhead("http.unjudged");
+    let frame = resilient::Frame::new();
+    drop(bulkhead.ok_or("it is registered")?.try_admit(&frame)?);
+    let overview = asked.json("/overview").await?;
+    let mut policies = overview["policies"].as_array().into_iter().flatten();
+    let limit = policies.find(|one| one["name"] == "http.unjudged");
+    let limit = limit.ok_or("it is listed")?;
+    let newest = |name: &str| limit["recent"][name][29].clone();
+    assert_eq!(newest("let_through"), 1);
+    assert_eq!(newest("refused"), 0);
+    assert_eq!((newest("good"), newest("bad")), (Value::Null, Value::Null));
+    assert_eq!(
+        (&limit["places"], &limit["overridden"]),
+        (&json!([]), &json!([]))
+    );
     Ok(())
 }

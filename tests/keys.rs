@@ -1,9 +1,9 @@
 //! One instance for each key: tenants and hosts that do not disturb each other, in bounded memory.
 
 use resilient::{
-    CircuitBreaker, CircuitBreakerPolicy, CircuitBreakerState, Finding, Frame, Key, KeyWriter,
-    LivePolicy, LiveSnapshot, Rejected, Share, StoredKey, Verdict, What, bulkhead, circuit_breaker,
-    policy, rate_limit, registry, retry,
+    CircuitBreaker, CircuitBreakerPolicy, CircuitBreakerState, Failure, Finding, Frame, Inside,
+    Key, KeyWriter, LivePolicy, LiveSnapshot, Rejected, Share, StoredKey, Verdict, What, bulkhead,
+    circuit_breaker, policy, rate_limit, registry, retry,
 };
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -417,6 +417,35 @@ fn the_breaker_of_one_key_takes_a_kibibyte_at_most() {
         let each = allocated.bytes_current / 1000;
         assert!(each <= 1024, "{each} bytes of {policy:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn that_of_a_key_that_opened_again_and_again_takes_half_a_kibibyte_more() {
+    let policy = CircuitBreakerPolicy::new()
+        .failure_threshold(1)
+        .window(1000);
+    let breaker = CircuitBreaker::new("keys.open", &policy);
+    let open = |key: u32| {
+        let breaker = breaker.keyed(&key);
+        let frame = Frame::new();
+        let mut permit = breaker.admit(&frame).expect("closed, or a probe");
+        let down: Inside<u8, &str> = Err(Failure::Error("a secret"));
+        permit.settle_with(Verdict::Failure, &down);
+    };
+    (0..=1000).for_each(open);
+    let first = allocation_counter::measure(|| (1001..=2000).for_each(open));
+    tokio::time::advance(Duration::from_secs(30)).await;
+    let again = allocation_counter::measure(|| (1001..=2000).for_each(open));
+    let each = (first.bytes_current + again.bytes_current) / 1000;
+    assert!(
+        each <= 1536,
+        "{each} bytes, of which it says much while it is open"
+    );
+    let seen = breaker
+        .with_key(&2000_u32)
+        .expect("it was called")
+        .snapshot();
+    assert_eq!(seen.outage.map(|outage| outage.reopened), Some(1));
 }
 
 #[circuit_breaker("keys.million", failure_threshold = 5, max_keys = 1000, key = *tenant)]

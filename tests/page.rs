@@ -10,11 +10,12 @@ mod served;
 use browser::{Browser, DESKTOP, Found, Window};
 use resilient::http::{Access, Actor, Options};
 use resilient::{
-    BulkheadPolicy, CircuitBreakerPolicy, CircuitBreakerState, Frame, Rate, RateLimitPolicy,
-    Rejected, Verdict, bulkhead, circuit_breaker, fallback, hedge, policy, registry, retry,
-    timeout,
+    BulkheadPolicy, Changes, CircuitBreaker, CircuitBreakerPolicy, CircuitBreakerState, Frame,
+    Rate, RateLimitPolicy, Rejected, Verdict, bulkhead, circuit_breaker, fallback, hedge, policy,
+    registry, retry, timeout,
 };
 use served::served;
+use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// One browser at a time: they share the registry, and this machine.
@@ -47,6 +48,10 @@ fn tile(name: &str) -> String {
     format!(
         "[...document.querySelectorAll('.tile')].find((tile) => tile.querySelector('.open-tile').textContent === {name:?})"
     )
+}
+
+fn labelled(label: &str) -> String {
+    format!("document.querySelector('.tile[aria-label={label:?}]')")
 }
 
 fn breaker(name: &str) -> String {
@@ -305,7 +310,7 @@ async fn who_may_not_steer_sees_no_button_and_nothing_is_asked_of_others() -> Fo
 
 #[hedge("page.hedged", 1ms)]
 async fn slow() -> Result<u32, Error> {
-    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
     Ok(7)
 }
 
@@ -333,7 +338,7 @@ async fn something_of_every_kind() -> Found<()> {
     assert_eq!(remembered(3, false).await?, 3, "as it was");
     assert!(remembered(4, false).await.is_err(), "never seen");
     assert!(cut().await.is_err());
-    let minute = std::time::Duration::from_secs(60);
+    let minute = Duration::from_secs(60);
     policy("page.limited")
         .rate_limit(RateLimitPolicy::new().rate(Rate::new(3, minute)).burst(3))
         .bulkhead(BulkheadPolicy::new().limit(2).queue(4))
@@ -417,5 +422,283 @@ async fn every_kind_shows_what_matters_of_it() -> Found<()> {
         "{filled}"
     );
     browser.picture("every-kind").await?;
+    browser.close().await
+}
+
+/// Registers a breaker that opens with the first failure, and opens it.
+fn opened(name: &'static str, open_for: Duration) -> Found<&'static CircuitBreaker> {
+    let settings = CircuitBreakerPolicy::new().failure_threshold(1);
+    let settings = settings
+        .open_for(open_for)
+        .half_open_for(Duration::from_secs(60));
+    policy(name).circuit_breaker(settings).register()?;
+    let breaker = registry().circuit_breaker(name).ok_or("it is registered")?;
+    breaker.admit(&Frame::new())?.settle(Verdict::Failure);
+    Ok(breaker)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn open_breakers_come_first_and_a_probe_is_told_from_the_wait_for_one() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let phone = Window {
+        width: 390,
+        height: 844,
+        is_dark: true,
+    };
+    let Some(browser) = Browser::open(phone).await? else {
+        return Ok(());
+    };
+    policy("page.a.full")
+        .bulkhead(BulkheadPolicy::new().limit(1))
+        .register()?;
+    let full = registry().bulkhead("page.a.full").ok_or("it is known")?;
+    let frame = Frame::new();
+    let inside = full.try_admit(&frame)?;
+    let probed = opened("page.m.probed", Duration::from_millis(1))?;
+    let open = opened("page.z.open", Duration::from_secs(60))?;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    let mut probe = probed.admit(&frame)?;
+    browser.go(&served(with_control()).await?).await?;
+    let tile = breaker("page.m.probed");
+    let probed_says = |told: &str| format!("{tile}?.innerText.includes({told:?})");
+    for what in [
+        "probes inside 1 of 1 · succeeded 0 of 2",
+        "if none answers, another probe in 1 min",
+        "not closed since ",
+    ] {
+        browser.wait_for(&probed_says(what)).await?;
+    }
+    assert!(full.try_admit(&frame).is_err());
+    let bulkhead = labelled("bulkhead page.a.full");
+    let is_told = |told: &str| format!("{bulkhead}.innerText.includes({told:?})");
+    browser
+        .wait_for(&is_told("full: 1 call refused in the last minute"))
+        .await?;
+    let labels = "return [...document.querySelectorAll('.tile')].map((one) => one.ariaLabel)";
+    let labels = browser.script(labels).await?;
+    let place = |label: &str| labels.as_array()?.iter().position(|one| one == label);
+    let first = place("circuit breaker page.z.open").ok_or("it is shown")?;
+    let second = place("circuit breaker page.m.probed").ok_or("it is shown")?;
+    let third = place("bulkhead page.a.full").ok_or("it is shown")?;
+    assert!(first < second && second < third, "{labels}");
+    let first = "document.querySelector('.tile').innerText";
+    let first = browser.script(&format!("return {first}")).await?;
+    assert!(
+        first.as_str().is_some_and(|tile| tile.contains("OPEN")),
+        "{first}"
+    );
+    let verdict = "return document.querySelector('#verdict').innerText";
+    let verdict = browser.script(verdict).await?;
+    let named = verdict
+        .as_str()
+        .is_some_and(|verdict| verdict.starts_with("Open: ") && verdict.contains("page.z.open"));
+    assert!(named, "{verdict}");
+    let height = "return document.querySelector('header').offsetHeight";
+    let height = browser.script(height).await?;
+    assert!(
+        height.as_u64().is_some_and(|height| height <= 125),
+        "{height}"
+    );
+    browser.picture("phone-open").await?;
+
+    probe.settle(Verdict::Failure);
+    drop(inside);
+    for what in [
+        "half-open",
+        "a probe failed, 0 had succeeded (success_threshold = 2)",
+        ", when 1 of the last 1 call failed (failure_threshold = 1) · opened again once",
+        "next probe with the next call",
+    ] {
+        browser.wait_for(&probed_says(what)).await?;
+    }
+    let was_full = "was full: 1 call refused in the last minute";
+    browser.wait_for(&is_told(was_full)).await?;
+    let shown = format!("return [{bulkhead}.dataset.level, {bulkhead}.innerText]");
+    let shown = browser.script(&shown).await?;
+    assert_eq!(shown[0], "notice", "{shown}");
+    let text = shown[1].as_str().unwrap_or_default();
+    assert!(text.contains("0 of 1 inside"), "{text}");
+    assert!(text.contains("0 let through, 1 refused"), "{text}");
+    assert!(!text.contains("good"), "nobody judged it: {text}");
+    open.reset("the test is over");
+    probed.reset("the test is over");
+    browser.close().await
+}
+
+const DIALOG: &str = "document.querySelector('dialog')";
+
+/// Presses the button of the panel with this text.
+async fn press_button(browser: &Browser, text: &str) -> Found<()> {
+    let button = format!(
+        "[...{DIALOG}.querySelectorAll('button')].find((one) => one.innerText === {text:?} || one.ariaLabel === {text:?})"
+    );
+    browser.wait_for(&format!("Boolean({button})")).await?;
+    browser
+        .script(&format!("{button}.focus(); {button}.click()"))
+        .await?;
+    Ok(())
+}
+
+async fn focus(browser: &Browser) -> Found<String> {
+    let focus =
+        "const at = document.activeElement; return at.ariaLabel || at.innerText || at.tagName";
+    let focus = browser.script(focus).await?;
+    Ok(focus.as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_set_by_hand_says_until_when_and_is_taken_back() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let Some(browser) = Browser::open(DESKTOP).await? else {
+        return Ok(());
+    };
+    let breaker = opened("page.by.hand", Duration::from_secs(60))?;
+    browser.go(&served(with_control()).await?).await?;
+    let tile = labelled("circuit breaker page.by.hand");
+    let told = |told: &str| format!("{tile}?.innerText.includes({told:?})");
+    browser.wait_for(&told("Let all through…")).await?;
+    browser
+        .script(&format!(
+            "{tile}.querySelectorAll('.actions button')[1].click()"
+        ))
+        .await?;
+    let form = "dialog form";
+    browser
+        .wait_for(&format!(
+            "document.querySelector('{form}')?.innerText.includes('although it fails')"
+        ))
+        .await?;
+    let lasting = browser
+        .script(&format!(
+            "return document.querySelector('{form} select').value"
+        ))
+        .await?;
+    assert_eq!(lasting, "5m", "it has an end unless somebody wants none");
+
+    // One form at a time, and Esc closes that first.
+    press_button(&browser, "Change open_for").await?;
+    let forms = format!("return {DIALOG}.querySelectorAll('form').length");
+    assert_eq!(browser.script(&forms).await?, 1);
+    browser.press("\u{e00c}").await?;
+    assert_eq!(browser.script(&forms).await?, 0);
+    assert_eq!(
+        browser.script(&format!("return {DIALOG}.open")).await?,
+        true
+    );
+    assert_eq!(focus(&browser).await?, "Change open_for");
+
+    press_button(&browser, "Let all through…").await?;
+    browser.type_into("dialog form input", "it is us").await?;
+    browser.click("dialog form button.main").await?;
+    let result = format!("({DIALOG}.querySelector('.result')?.innerText ?? '')");
+    let done = "Disabled: all calls are let through until ";
+    browser
+        .wait_for(&format!("{result}.includes({done:?})"))
+        .await?;
+    browser.wait_for(&told("letting all through")).await?;
+    assert_eq!(breaker.state(), CircuitBreakerState::Disabled);
+    assert_ne!(focus(&browser).await?, "BODY");
+    browser.picture("disabled").await?;
+
+    press_button(&browser, "Take it back…").await?;
+    assert_eq!(
+        browser.script(&format!("return {result}")).await?,
+        "",
+        "another form is open"
+    );
+    browser
+        .type_into("dialog form input", "it was not us")
+        .await?;
+    browser.click("dialog form button.main").await?;
+    browser
+        .wait_for(&format!("{result}.includes('Taken back')"))
+        .await?;
+    assert_eq!(breaker.state(), CircuitBreakerState::Closed);
+    let changes = "document.querySelector('#changes').innerText";
+    browser
+        .wait_for(&format!("{changes}.includes('was reset')"))
+        .await?;
+    browser
+        .wait_for(&format!("{changes}.includes('it was not us, by ana')"))
+        .await?;
+    browser.wait_for(&told("closed")).await?;
+    breaker.admit(&Frame::new())?.settle(Verdict::Failure);
+    browser.wait_for(&format!("{result} === ''")).await?;
+
+    // Its tile has moved meanwhile.
+    breaker.reset("it is well");
+    browser
+        .wait_for(&format!(
+            "{DIALOG}.querySelector('.now').innerText.startsWith('closed')"
+        ))
+        .await?;
+    browser.press("\u{e00c}").await?;
+    browser.wait_for(&format!("!{DIALOG}.open")).await?;
+    assert_eq!(focus(&browser).await?, "page.by.hand");
+    breaker.reset("the test is over");
+    browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_setting_is_shown_and_taken_back() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let Some(browser) = Browser::open(DESKTOP).await? else {
+        return Ok(());
+    };
+    policy("page.changed")
+        .bulkhead(BulkheadPolicy::new().limit(7))
+        .register()?;
+    let changes = Changes::new().set("limit", 3_i64);
+    registry().reconfigure_with("bulkhead", "page.changed", &changes, "they are slow")?;
+    let shop = served(with_control()).await?;
+    browser.go(&shop).await?;
+    let tile = labelled("bulkhead page.changed");
+    browser
+        .wait_for(&format!(
+            "{tile}?.innerText.includes('changed by hand: limit')"
+        ))
+        .await?;
+    browser
+        .script(&format!("{tile}.querySelector('.open-tile').click()"))
+        .await?;
+    press_button(&browser, "Take back limit").await?;
+    browser
+        .type_into("dialog form input", "they are quick")
+        .await?;
+    browser.click("dialog form button.main").await?;
+    let result = format!("{DIALOG}.querySelector('.result').innerText");
+    browser
+        .wait_for(&format!("{result}.includes('Taken back: limit = 7')"))
+        .await?;
+    browser
+        .wait_for(&format!("{DIALOG}.querySelector('td button') !== null"))
+        .await?;
+    browser
+        .wait_for("document.activeElement.ariaLabel === 'Change limit'")
+        .await?;
+    browser
+        .wait_for(&format!("{tile}.innerText.includes('0 of 7 inside')"))
+        .await?;
+    let links = browser
+        .script(
+            "return [...document.querySelectorAll('dialog a, footer a')].map((one) => one.href)",
+        )
+        .await?;
+    assert_eq!(
+        links[1],
+        format!("{shop}/policy?kind=bulkhead&name=page.changed")
+    );
+    assert_eq!(links[0], format!("{shop}/snapshot"));
+    browser.press("\u{e00c}").await?;
+
+    // What stands on a tile is found, and so is the file of its attribute.
+    for (text, label) in [
+        ("of 7 inside page.changed", "bulkhead page.changed"),
+        ("tests/page.rs: page.cut", "timeout page.cut"),
+    ] {
+        browser.script(&format!("const search = document.querySelector('#search'); search.value = {text:?}; search.dispatchEvent(new Event('input'))")).await?;
+        let shown = "return [...document.querySelectorAll('.tile')].filter((one) => !one.hidden && one.checkVisibility()).map((one) => one.ariaLabel)";
+        assert_eq!(browser.script(shown).await?, serde_json::json!([label]));
+    }
     browser.close().await
 }

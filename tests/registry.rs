@@ -359,6 +359,30 @@ fn a_call_site_explains_its_stack_its_worst_case_and_what_does_not_fit() {
         "{text}"
     );
     assert!(text.contains("takes at most 5s"), "{text}");
+    assert!(!text.contains("now "), "it is closed: {text}");
+}
+
+#[allow(dead_code, reason = "explained, never called")]
+#[circuit_breaker("registry.drilled", open_for = 20s)]
+async fn drilled() -> Answer {
+    Ok(1)
+}
+
+#[test]
+fn an_explanation_says_which_breaker_is_not_closed_and_why() {
+    let explained = || {
+        let site = registry().call_site("registry::drilled").unwrap();
+        site.explain()
+    };
+    assert_eq!(explained().layers[0].not_closed, None);
+    let breaker = registry().circuit_breaker("registry.drilled").unwrap();
+    breaker.force_open("a drill");
+    let open = explained();
+    let state = "forced_open: a drill";
+    assert_eq!(open.layers[0].not_closed.as_deref(), Some(state));
+    let text = open.to_string();
+    assert!(text.contains(&format!("; now {state}\n")), "{text}");
+    breaker.reset("the drill is over");
 }
 
 #[test]
@@ -410,7 +434,7 @@ async fn a_breaker_is_steered_by_hand_with_a_reason() {
                 "forced_open",
                 "the gateway is being replaced".to_owned()
             ),
-            ("forced_open", "closed", "it is back".to_owned())
+            ("forced_open", "closed", "reset: it is back".to_owned())
         ]
     );
 }

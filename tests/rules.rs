@@ -285,7 +285,7 @@ async fn what_is_done_by_hand_holds_from_the_next_call_on_and_says_who_and_why()
             "{reason}"
         );
     }
-    assert_eq!(transitions[4].2, "it is over");
+    assert_eq!(transitions[4].2, "reset: it is over");
 }
 
 #[circuit_breaker("rules.shrinks", failure_rate = 90%, window = 5, min_calls = 3)]

@@ -3,8 +3,8 @@
 use crate::definition::Conflict;
 use crate::entry::AnyEntry;
 use crate::policy::{
-    AttemptTimeoutPolicy, CircuitBreakerPolicy, HedgePolicy, LiveSnapshot, Policy, RetryPolicy,
-    TimeoutPolicy,
+    AttemptTimeoutPolicy, CircuitBreakerPolicy, CircuitBreakerState, HedgePolicy, LiveSnapshot,
+    Policy, RetryPolicy, TimeoutPolicy,
 };
 use crate::registry::{PIPELINE, Registry, UndefinedPipelines};
 use crate::setting::{InvalidSetting, Kind, Setting, Source, Span, Value};
@@ -468,6 +468,20 @@ pub struct LayerExplanation {
     pub settings: Vec<Setting>,
     /// True if it stands in a pipeline and nobody has defined it: it lets every call through.
     pub lets_through: bool,
+    /// What state it is in and why, as in the table, if it is a circuit breaker that is not closed;
+    /// `None` otherwise.
+    pub not_closed: Option<String>,
+}
+
+/// The state of a circuit breaker that is not closed, and why.
+fn not_closed(live: &LiveSnapshot) -> Option<String> {
+    match live {
+        LiveSnapshot::CircuitBreaker(seen) if seen.state != CircuitBreakerState::Closed => {
+            let show = live.show();
+            Some(format!("{}: {}", show.state(), show.note()))
+        }
+        _ => None,
+    }
 }
 
 impl Explanation {
@@ -498,6 +512,7 @@ impl Explanation {
                 written,
                 settings,
                 lets_through: entry.is_some_and(AnyEntry::lets_through),
+                not_closed: entry.and_then(|entry| not_closed(&entry.snapshot())),
             }
         });
         Self {
@@ -605,13 +620,17 @@ impl fmt::Display for Explanation {
             } else {
                 layer.policy
             };
+            let settings = settings.collect::<Vec<_>>().join(", ");
             vec![
                 format!("  {}{}", "  ".repeat(depth), layer.kind),
                 name.to_owned(),
-                if layer.lets_through {
-                    "lets every call through: nobody defines it".to_owned()
-                } else {
-                    settings.collect::<Vec<_>>().join(", ")
+                match &layer.not_closed {
+                    _ if layer.lets_through => {
+                        "lets every call through: nobody defines it".to_owned()
+                    }
+                    Some(state) if settings.is_empty() => format!("now {state}"),
+                    Some(state) => format!("{settings}; now {state}"),
+                    None => settings,
                 },
             ]
         });

@@ -77,13 +77,13 @@ pub use outcome::{Failure, Fallible, FromRejected, Inside, Judge, Outcome, Predi
 pub use policy::{
     Algorithm, Attempt, AttemptTimeout, AttemptTimeoutPolicy, Bulkhead, BulkheadAdmission,
     BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, CircuitBreaker, CircuitBreakerCounts,
-    CircuitBreakerOverride, CircuitBreakerPermit, CircuitBreakerPolicy, CircuitBreakerSnapshot,
-    CircuitBreakerState, CircuitBreakerSymptom, CircuitBreakerWindow, Delay, Delaying, Fallback,
-    FallbackPolicy, FallbackSnapshot, Hedge, HedgeAfter, HedgePolicy, HedgeSnapshot,
-    IdempotencyKey, Keep, LivePolicy, LiveSnapshot, Order, Origin, OtherSnapshot, Policy, Race,
-    RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry, RetryCall,
-    RetryPolicy, RetrySnapshot, Ruling, StaleAnswers, StaleKey, TimeInStates, Timed, Timeout,
-    TimeoutPolicy, TimeoutSnapshot, answered_stale,
+    CircuitBreakerOutage, CircuitBreakerOverride, CircuitBreakerPermit, CircuitBreakerPolicy,
+    CircuitBreakerSnapshot, CircuitBreakerState, CircuitBreakerSymptom, CircuitBreakerWindow,
+    Delay, Delaying, Fallback, FallbackPolicy, FallbackSnapshot, Hedge, HedgeAfter, HedgePolicy,
+    HedgeSnapshot, IdempotencyKey, Keep, LivePolicy, LiveSnapshot, Order, Origin, OtherSnapshot,
+    Policy, Race, RateLimitAdmission, RateLimitPolicy, RateLimiter, RateLimiterSnapshot, Retry,
+    RetryCall, RetryPolicy, RetrySnapshot, Ruling, StaleAnswers, StaleKey, TimeInStates, Timed,
+    Timeout, TimeoutPolicy, TimeoutSnapshot, answered_stale,
 };
 pub use registry::{PolicyDefinition, RegisterError, Registry, policy};
 pub use setting::{

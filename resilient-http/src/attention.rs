@@ -1,6 +1,6 @@
 //! Which policies a person should look at, and why.
 
-use crate::samples::{Deeds, Recent};
+use crate::samples::Recent;
 use resilient_core::{CircuitBreakerSnapshot, CircuitBreakerState, LiveSnapshot, PolicySnapshot};
 use serde::Serialize;
 
@@ -38,15 +38,20 @@ pub(crate) fn attention(policy: &PolicySnapshot, recent: Option<&Recent>) -> Opt
         let because = "nobody has defined it: is its name written right?";
         return Some(notice(because));
     }
-    let Deeds { good, bad, refused } = recent.map(|recent| recent.minute).unwrap_or_default();
+    let minute = recent.map(|recent| recent.minute).unwrap_or_default();
+    let [good, bad, refused] =
+        [minute.good, minute.bad, minute.refused].map(Option::unwrap_or_default);
     let minute = |count, what| format!("{} in the last minute", calls(count, what));
     Some(match &policy.live {
         LiveSnapshot::CircuitBreaker(seen) => return breaker(seen),
-        LiveSnapshot::Bulkhead(_) if refused > 0 => {
-            alarm(format!("full: {}", minute(refused, "refused")))
-        }
-        LiveSnapshot::Bulkhead(seen) if seen.limit.is_some_and(|limit| seen.inside >= limit) => {
-            notice("full: the next call waits or is refused")
+        LiveSnapshot::Bulkhead(seen) => {
+            let is_full = seen.limit.is_some_and(|limit| seen.inside >= limit);
+            match (is_full, refused) {
+                (true, 0) => notice("full: the next call waits or is refused"),
+                (true, _) => alarm(format!("full: {}", minute(refused, "refused"))),
+                (false, 0) => return None,
+                (false, _) => notice(format!("was full: {}", minute(refused, "refused"))),
+            }
         }
         LiveSnapshot::RateLimiter(_) if refused > 0 => {
             notice(format!("exceeded: {}", minute(refused, "refused")))
@@ -54,7 +59,10 @@ pub(crate) fn attention(policy: &PolicySnapshot, recent: Option<&Recent>) -> Opt
         LiveSnapshot::Retry(seen) if seen.budget.is_some_and(|budget| budget.left == 0) => {
             alarm("its budget is spent: no attempt follows a failure")
         }
-        LiveSnapshot::Retry(_) if bad > 0 => notice(minute(bad, "given up")),
+        LiveSnapshot::Retry(_) if bad > 0 => notice(format!(
+            "{}: no attempt was left for them, or a refusal was final",
+            minute(bad, "given up")
+        )),
         LiveSnapshot::Timeout(_) if bad + refused > 0 => notice(minute(bad + refused, "cut off")),
         LiveSnapshot::Fallback(_) if bad > 0 => alarm(minute(bad, "failed")),
         LiveSnapshot::Fallback(_) if good > 0 => {
@@ -65,14 +73,19 @@ pub(crate) fn attention(policy: &PolicySnapshot, recent: Option<&Recent>) -> Opt
 }
 
 fn breaker(seen: &CircuitBreakerSnapshot) -> Option<Attention> {
-    let why = seen.why.clone().unwrap_or_default();
+    let mut why = seen.why.clone().unwrap_or_default();
+    if let Some(outage) = seen.outage.as_ref().filter(|outage| outage.reopened > 0) {
+        why = format!("{why}; {outage}");
+    }
     Some(match seen.state {
         CircuitBreakerState::Closed => return None,
         CircuitBreakerState::Open => alarm(format!("open: {why}")),
         CircuitBreakerState::ForcedOpen => alarm(format!("forced open: {why}")),
         CircuitBreakerState::HalfOpen => alarm(format!("half-open, trying again: {why}")),
         CircuitBreakerState::Ramping => notice(format!("recovering, step by step: {why}")),
-        CircuitBreakerState::Disabled => notice(format!("switched off: {why}")),
+        CircuitBreakerState::Disabled => {
+            notice(format!("disabled, all calls are let through: {why}"))
+        }
         CircuitBreakerState::MetricsOnly => {
             notice(format!("only watching, refuses nothing: {why}"))
         }

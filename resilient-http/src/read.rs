@@ -10,9 +10,10 @@ use axum::http::header::ETAG;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
-use resilient_core::{Kind, LiveSnapshot, PolicySnapshot, Value, registry};
+use resilient_core::{Kind, LiveSnapshot, PolicySnapshot, Setting, Source, Value, registry};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 pub(crate) type Shared = State<Arc<Door>>;
@@ -73,6 +74,10 @@ struct Seen {
     rule: Vec<Rule>,
     live: LiveSnapshot,
     call_sites: Vec<&'static str>,
+    /// Where its settings and its functions are written, as `file:line`.
+    places: Vec<String>,
+    /// The settings that somebody changed while the program runs.
+    overridden: Vec<&'static str>,
     recent: Option<Recent>,
 }
 
@@ -110,8 +115,29 @@ fn rule(policy: &PolicySnapshot) -> Vec<Rule> {
         .collect()
 }
 
+/// The place of each annotated function.
+type Places = HashMap<&'static str, String>;
+
+fn places(policy: &PolicySnapshot, sites: &Places) -> Vec<String> {
+    let written = policy.settings.iter().filter_map(|one| match &one.source {
+        Source::Attribute { file, line } => Some(format!("{file}:{line}")),
+        Source::File { file, line } => Some(format!("{file}:{line}")),
+        _ => None,
+    });
+    let functions = policy.call_sites.iter();
+    let functions = functions.filter_map(|name| sites.get(name).cloned());
+    let mut places: Vec<_> = written.chain(functions).collect();
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+fn is_overridden(setting: &Setting) -> bool {
+    matches!(setting.source, Source::Override { .. })
+}
+
 impl Seen {
-    fn of(door: &Door, policy: PolicySnapshot) -> Self {
+    fn of(door: &Door, policy: PolicySnapshot, sites: &Places) -> Self {
         let recent = door.samples.recent(&policy);
         let attempts = policy.settings.iter().find(|one| one.key == "attempts");
         Self {
@@ -122,6 +148,13 @@ impl Seen {
                 _ => None,
             },
             rule: rule(&policy),
+            places: places(&policy, sites),
+            overridden: policy
+                .settings
+                .iter()
+                .filter(|one| is_overridden(one))
+                .map(|one| one.key)
+                .collect(),
             kind: policy.kind,
             name: policy.name,
             undefined: policy.undefined,
@@ -140,8 +173,12 @@ pub(crate) async fn overview(State(door): Shared, request: Parts) -> Result<Resp
     door.samples.take(&snapshot.policies);
     let at = serde_json::to_value(&snapshot).ok();
     let at = at.and_then(|mut snapshot| Some(snapshot.get_mut("at_ms")?.take()));
+    let sites = snapshot.call_sites.iter();
+    let sites = sites.map(|site| (site.name, format!("{}:{}", site.file, site.line)));
+    let sites: Places = sites.collect();
     let seen = snapshot.policies.into_iter();
-    let policies: Vec<_> = seen.map(|policy| Seen::of(&door, policy)).collect();
+    let seen = seen.map(|policy| Seen::of(&door, policy, &sites));
+    let policies: Vec<_> = seen.collect();
     let attention = policies.iter().filter(|one| one.attention.is_some());
     let actor = door.steers(&request);
     Ok(json(&json!({

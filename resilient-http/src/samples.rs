@@ -44,20 +44,23 @@ struct Counts {
     buckets: [Deeds; BUCKETS],
 }
 
-/// What a policy did: what is good, bad and refused depends on its kind.
+/// What a policy did, as far as its kind knows: what is good, bad and refused depends on that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Deeds {
-    pub(crate) good: u64,
-    pub(crate) bad: u64,
-    pub(crate) refused: u64,
+    pub(crate) good: Option<u64>,
+    pub(crate) bad: Option<u64>,
+    pub(crate) refused: Option<u64>,
+    /// What was let through by who does not look at results.
+    pub(crate) let_through: Option<u64>,
 }
 
-/// The buckets of one policy, the newest last; `null` where nobody looked.
+/// The buckets of one policy, the newest last; `null` where nobody looked, or the kind does not know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Recent {
     good: Vec<Option<u64>>,
     bad: Vec<Option<u64>>,
     refused: Vec<Option<u64>>,
+    let_through: Vec<Option<u64>>,
     /// What was done in the last minute, as far as anybody knows.
     #[serde(skip)]
     pub(crate) minute: Deeds,
@@ -66,40 +69,73 @@ pub(crate) struct Recent {
 impl Deeds {
     /// What the policy has done since the program started.
     pub(crate) fn of(live: &LiveSnapshot) -> Option<Self> {
-        let (good, bad, refused) = match live {
-            LiveSnapshot::CircuitBreaker(seen) => {
-                let counts = &seen.counts;
-                (counts.success, counts.failure, counts.rejected)
-            }
-            LiveSnapshot::Bulkhead(seen) => (seen.admitted, 0, seen.rejected),
-            LiveSnapshot::RateLimiter(seen) => (seen.admitted, 0, seen.rejected),
-            LiveSnapshot::Retry(seen) => (seen.recovered, seen.gave_up, 0),
-            LiveSnapshot::Timeout(seen) => (0, seen.timed_out, seen.no_time_left),
-            LiveSnapshot::Hedge(seen) => (seen.won, 0, seen.suppressed),
-            LiveSnapshot::Fallback(seen) => (
-                seen.answered + seen.answered_stale,
-                seen.failed + seen.missed,
-                0,
-            ),
+        let none = Self::default();
+        Some(match live {
+            LiveSnapshot::CircuitBreaker(seen) => Self {
+                good: Some(seen.counts.success),
+                bad: Some(seen.counts.failure),
+                refused: Some(seen.counts.rejected),
+                ..none
+            },
+            LiveSnapshot::Bulkhead(seen) => Self {
+                let_through: Some(seen.admitted),
+                refused: Some(seen.rejected),
+                ..none
+            },
+            LiveSnapshot::RateLimiter(seen) => Self {
+                let_through: Some(seen.admitted),
+                refused: Some(seen.rejected),
+                ..none
+            },
+            LiveSnapshot::Retry(seen) => Self {
+                good: Some(seen.recovered),
+                bad: Some(seen.gave_up),
+                ..none
+            },
+            LiveSnapshot::Timeout(seen) => Self {
+                bad: Some(seen.timed_out),
+                refused: Some(seen.no_time_left),
+                ..none
+            },
+            LiveSnapshot::Hedge(seen) => Self {
+                good: Some(seen.won),
+                refused: Some(seen.suppressed),
+                ..none
+            },
+            LiveSnapshot::Fallback(seen) => Self {
+                good: Some(seen.answered + seen.answered_stale),
+                bad: Some(seen.failed + seen.missed),
+                ..none
+            },
             _ => return None,
-        };
-        Some(Self { good, bad, refused })
+        })
     }
 
     fn since(self, before: Self) -> Self {
-        Self {
-            good: self.good.saturating_sub(before.good),
-            bad: self.bad.saturating_sub(before.bad),
-            refused: self.refused.saturating_sub(before.refused),
-        }
+        self.with(before, u64::saturating_sub)
     }
 
     fn plus(self, more: Self) -> Self {
+        self.with(more, |one, other| one + other)
+    }
+
+    /// Of what only one of them knows, that is taken.
+    fn with(self, other: Self, both: fn(u64, u64) -> u64) -> Self {
+        let with = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (Some(one), Some(other)) => Some(both(one, other)),
+            (one, other) => one.or(other),
+        };
         Self {
-            good: self.good + more.good,
-            bad: self.bad + more.bad,
-            refused: self.refused + more.refused,
+            good: with(self.good, other.good),
+            bad: with(self.bad, other.bad),
+            refused: with(self.refused, other.refused),
+            let_through: with(self.let_through, other.let_through),
         }
+    }
+
+    /// The same without anything done.
+    fn nothing(self) -> Self {
+        self.since(self)
     }
 }
 
@@ -156,12 +192,15 @@ impl Samples {
                 is_known.then(|| counts.buckets[place(bucket)])
             })
             .collect();
-        let column = |which: fn(Deeds) -> u64| buckets.iter().map(|one| one.map(which)).collect();
+        let column = |which: fn(Deeds) -> Option<u64>| {
+            buckets.iter().map(|one| one.and_then(which)).collect()
+        };
         let minute = buckets.iter().rev().take(6).flatten();
         Some(Recent {
             good: column(|deeds| deeds.good),
             bad: column(|deeds| deeds.bad),
             refused: column(|deeds| deeds.refused),
+            let_through: column(|deeds| deeds.let_through),
             minute: minute.fold(Deeds::default(), |sum, one| sum.plus(*one)),
         })
     }
@@ -183,7 +222,7 @@ impl Series {
             // The short bucket between two close samples is as well known as they are.
             self.known[place(fresh)] = is_close;
             for counts in self.policies.values_mut() {
-                counts.buckets[place(fresh)] = Deeds::default();
+                counts.buckets[place(fresh)] = counts.total.nothing();
             }
         }
         self.known[place(bucket)] |= is_close;
@@ -191,7 +230,7 @@ impl Series {
             let counts = self.policies.entry(name).or_insert_with(|| Counts {
                 total,
                 first: bucket,
-                buckets: [Deeds::default(); BUCKETS],
+                buckets: [total.nothing(); BUCKETS],
             });
             if is_close {
                 let deeds = total.since(counts.total);
@@ -212,9 +251,9 @@ mod tests {
 
     fn add(samples: &Samples, good: u64, bad: u64, at: Instant) {
         let deeds = Deeds {
-            good,
-            bad,
-            refused: 0,
+            good: Some(good),
+            bad: Some(bad),
+            ..Deeds::default()
         };
         samples.add([(NAME, deeds)].into_iter(), at);
     }
@@ -234,7 +273,7 @@ mod tests {
         add(&samples, 103, 0, at(4));
         add(&samples, 110, 1, at(12));
         assert_eq!(known(&samples), [(28, 3), (29, 7)]);
-        assert_eq!(samples.of(NAME).expect("known").minute.bad, 1);
+        assert_eq!(samples.of(NAME).expect("known").minute.bad, Some(1));
     }
 
     #[test]
@@ -248,6 +287,26 @@ mod tests {
         assert_eq!(known(&samples), [(29, 2)]);
         add(&samples, 60, 0, at(1_000));
         assert_eq!(known(&samples), []);
+    }
+
+    #[test]
+    fn what_a_kind_does_not_look_at_is_not_known_of_it() {
+        let (samples, begin) = (Samples::default(), Instant::now());
+        for second in 0..25 {
+            let deeds = Deeds {
+                let_through: Some(second),
+                refused: Some(0),
+                ..Deeds::default()
+            };
+            samples.add(
+                [(NAME, deeds)].into_iter(),
+                begin + Duration::from_secs(second),
+            );
+        }
+        let recent = samples.of(NAME).expect("it is known");
+        assert_eq!(recent.let_through[27..], [Some(9), Some(10), Some(5)]);
+        assert_eq!(recent.refused[27..], [Some(0); 3]);
+        assert_eq!((recent.good, recent.bad), (vec![None; 30], vec![None; 30]));
     }
 
     #[test]

@@ -12,9 +12,9 @@ pub use bulkhead::{
     Bulkhead, BulkheadAdmission, BulkheadPermit, BulkheadPolicy, BulkheadSnapshot, Order,
 };
 pub use circuit_breaker::{
-    CircuitBreaker, CircuitBreakerCounts, CircuitBreakerOverride, CircuitBreakerPermit,
-    CircuitBreakerPolicy, CircuitBreakerSnapshot, CircuitBreakerState, CircuitBreakerSymptom,
-    CircuitBreakerWindow, TimeInStates,
+    CircuitBreaker, CircuitBreakerCounts, CircuitBreakerOutage, CircuitBreakerOverride,
+    CircuitBreakerPermit, CircuitBreakerPolicy, CircuitBreakerSnapshot, CircuitBreakerState,
+    CircuitBreakerSymptom, CircuitBreakerWindow, TimeInStates,
 };
 pub use fallback::{
     Fallback, FallbackPolicy, FallbackSnapshot, Keep, Origin, Ruling, StaleAnswers, StaleKey,

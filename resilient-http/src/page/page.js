@@ -35,7 +35,7 @@ const ONE = {
 };
 const WORDS = {
   closed: "closed", open: "OPEN", half_open: "half-open", ramping: "ramping up",
-  forced_open: "FORCED OPEN", disabled: "disabled", metrics_only: "only watching",
+  forced_open: "FORCED OPEN", disabled: "letting all through", metrics_only: "only watching",
 };
 const ATTENTION = "attention";
 const kindName = (kind) => (kind === ATTENTION ? "Needs attention" : KINDS[kind] ?? kind);
@@ -59,6 +59,11 @@ const lasted = (ms) => span(Math.max(1000, ms));
 const left = (ms) => (ms <= 0 ? "now" : `in ${span(Math.ceil(ms / 1000) * 1000)}`);
 const share = (part) => `${Number((part * 100).toFixed(1))}%`;
 const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
+/** A name that may be broken where its words end, and only there. */
+const broken = (name) => name.split(/(?<=[._:/-])(?=[^._:/-])/u).flatMap((part, at) => (at > 0 ? [make("wbr"), part] : [part]));
+/** What something is measured in, as far as anybody knows. */
+const knows = (recent) => recent !== null && SERIES.some(([, name]) => recent[name].some((one) => one !== null));
+const SERIES = [["good", "good"], ["let through", "let_through"], ["failed", "bad"], ["refused", "refused"]];
 
 // ---- Marks: a shape for each state, so that colour is not needed
 
@@ -94,7 +99,7 @@ function wordOf(policy) {
   if (policy.undefined) return "undefined";
   if (policy.lets_through) return "lets calls through";
   if (policy.kind === "circuit_breaker") return WORDS[policy.live.state] ?? policy.state;
-  return policy.state;
+  return faceOf(policy).word?.(policy) ?? policy.state;
 }
 
 // ---- What the server says
@@ -104,6 +109,8 @@ const state = {
   trouble: null, findings: 0,
 };
 const access = () => state.overview?.access ?? { control: false, keys: false, actor: null };
+/** What time the server has now. */
+const serverNow = () => state.overview.at_ms + age();
 /** How long ago the newest answer was made. */
 const age = () => performance.now() - state.at;
 const pause = () => ((state.overview?.policies.length ?? 0) > 200 ? 5000 : 2000);
@@ -190,6 +197,8 @@ function change(event) {
   const lines = {
     transition: () => {
       const level = { open: "alarm", forced_open: "alarm", closed: "good" }[what.to] ?? "notice";
+      const reset = what.to === "closed" ? /^reset: (.*)$/su.exec(what.reason) : null;
+      if (reset) return [[`${oneOf(event.kind)} `, place, " was ", make("b", { className: level }, "reset"), what.from === "closed" ? "" : `, was ${WORDS[what.from] ?? what.from}, is closed`], reset[1]];
       return [[`${oneOf(event.kind)} `, place, " is ", make("b", { className: level }, WORDS[what.to] ?? what.to)], what.reason];
     },
     reconfigured: () => {
@@ -206,20 +215,51 @@ function change(event) {
 // ---- Tiles
 
 const keyOf = (policy) => `${policy.kind} ${policy.name}`;
-const rank = (policy) => (policy.attention ? (policy.attention.level === "alarm" ? 0 : 1) : policy.lets_through ? 3 : 2);
+const isBreaker = (policy) => policy.kind === "circuit_breaker";
+const isOpen = (policy) => isBreaker(policy) && !policy.undefined && ["open", "forced_open"].includes(policy.live.state);
+const isHalfOpen = (policy) => isBreaker(policy) && !policy.undefined && policy.live.state === "half_open";
+/** Who refuses everything first, then who tries again, then the rest by how urgent it is. */
+function rank(policy) {
+  if (!policy.attention) return policy.lets_through ? 6 : WELL;
+  if (isOpen(policy)) return 0;
+  if (isHalfOpen(policy)) return 1;
+  if (policy.attention.level === "alarm") return 2;
+  return isBreaker(policy) && !policy.undefined ? 3 : 4;
+}
+const WELL = 5;
+
+/** How often it opened again during one outage. */
+const reopenings = ({ reopened }) => (reopened > 0 ? ` · opened again ${reopened === 1 ? "once" : `${number(reopened)} times`}` : "");
+/** When it is tried again, and how that goes. */
+function probing(live) {
+  const facts = [];
+  if (live.probes_inside !== null) {
+    facts.push(["probes inside ", () => `${number(live.probes_inside)} of ${number(live.probes_allowed)}`]);
+    facts.push(["succeeded ", () => `${number(live.probes_succeeded)} of ${number(live.probes_needed)}`]);
+  }
+  if (live.place_free_in_ms !== null) facts.push(["if none answers, another probe ", (passed) => left(live.place_free_in_ms - passed)]);
+  if (live.next_probe_in_ms !== null) {
+    facts.push(live.probes_inside !== null ? ["next probe ", () => "with the next call"] : ["tried again ", (passed) => left(live.next_probe_in_ms - passed)]);
+  }
+  return facts;
+}
 
 /** What stands in a tile besides name and state; each kind has its own few lines. */
 const FACES = {
   circuit_breaker: {
     why: (policy) => policy.live.why ?? policy.attention?.because ?? "",
+    outage: ({ live: { outage, why, state: now } }) => {
+      if (!outage || (outage.reopened === 0 && now === "open")) return "";
+      const first = outage.why === why ? "" : `, when ${outage.why}`;
+      return `not closed since ${clock(state.overview.at_ms - outage.since_ms)}${first}${reopenings(outage)}`;
+    },
     facts: (policy) => {
       const live = policy.live;
       const facts = [];
       if (live.since_ms !== null) facts.push(["for ", (passed) => lasted(live.since_ms + passed)]);
-      if (live.next_probe_in_ms !== null) facts.push([live.state === "half_open" ? "next probe " : "tried again ", (passed) => left(live.next_probe_in_ms - passed)]);
+      facts.push(...probing(live));
       if (live.next_step_in_ms !== null) facts.push(["next step ", (passed) => left(live.next_step_in_ms - passed)]);
       if (live.admitted_share !== null) facts.push(["lets through ", () => share(live.admitted_share)]);
-      if (live.probes_succeeded !== null) facts.push(["probes succeeded ", () => number(live.probes_succeeded)]);
       if (live.overridden?.ends_in_ms != null) facts.push(["ends ", (passed) => left(live.overridden.ends_in_ms - passed)]);
       if (live.would_be !== null) facts.push(["would be ", () => WORDS[live.would_be]], ["would have refused ", () => number(live.counts.would_have_rejected)]);
       if (live.state === "closed" && live.window?.failure_rate != null) facts.push(["failing ", () => share(live.window.failure_rate)]);
@@ -284,9 +324,11 @@ class Card {
   constructor(policy) {
     const part = (tag, className) => make(tag, { className });
     this.key = keyOf(policy);
-    this.button = make("button", { type: "button", className: "open-tile", "aria-haspopup": "dialog", onclick: () => openDetail(this.key) }, policy.name);
+    this.button = make("button", { type: "button", className: "open-tile", "aria-haspopup": "dialog", onclick: () => openDetail(this.key) }, broken(policy.name));
     this.state = part("span", "state");
     this.why = part("p", "why");
+    this.outage = part("p", "outage");
+    this.byHand = part("p", "by-hand");
     this.meter = make("div", { className: "meter", role: "meter", "aria-valuemin": "0", hidden: true }, make("i"));
     this.beneath = make("div", { className: "meter thin", role: "meter", "aria-valuemin": "0", hidden: true }, make("i"));
     this.facts = part("p", "facts");
@@ -297,18 +339,18 @@ class Card {
     this.node = make("article", { className: "tile", "aria-label": `${oneOf(policy.kind)} ${policy.name}` },
       make("div", { className: "top" }, make("h3", {}, this.button), this.state),
       make("p", { className: "kind-label" }, oneOf(policy.kind)),
-      this.why, this.meter, this.beneath, this.facts, this.spark, this.affected, this.source, this.actions);
+      this.why, this.outage, this.byHand, this.meter, this.beneath, this.facts, this.spark, this.affected, this.source, this.actions);
     this.shape = this.samples = this.acts = null;
   }
   update(policy) {
     this.policy = policy;
     const level = policy.attention?.level ?? "";
     this.rank = rank(policy);
-    this.hay = [policy.name, policy.kind, oneOf(policy.kind), policy.state, wordOf(policy), policy.attention?.because ?? "", ...policy.call_sites].join(" ").toLowerCase();
+    const word = wordOf(policy);
+    this.hay = [policy.name, policy.kind, oneOf(policy.kind), policy.state, word, policy.attention?.because ?? "", ...policy.call_sites, ...policy.places].join(" ").toLowerCase();
     if (this.node.dataset.level !== level) this.node.dataset.level = level;
     this.node.toggleAttribute("data-quiet", policy.lets_through || policy.live.state === "disabled" || policy.live.enabled === false);
     const face = faceOf(policy);
-    const word = policy.undefined || policy.lets_through ? wordOf(policy) : face.word?.(policy) ?? wordOf(policy);
     const shape = shapeOf(policy);
     if (this.shape !== shape + word) {
       this.state.replaceChildren(mark(shape), word);
@@ -317,6 +359,12 @@ class Card {
     const why = face.why?.(policy) ?? policy.attention?.because ?? "";
     write(this.why, why);
     show(this.why, why !== "");
+    const outage = face.outage?.(policy) ?? "";
+    write(this.outage, outage);
+    show(this.outage, outage !== "");
+    const byHand = policy.overridden.length > 0 ? `changed by hand: ${policy.overridden.join(", ")}` : "";
+    write(this.byHand, byHand);
+    show(this.byHand, byHand !== "");
     this.parts = policy.lets_through ? [] : factsOf(policy);
     this.tick(age());
     const meter = face.meter?.(policy);
@@ -326,9 +374,9 @@ class Card {
     write(this.affected, policy.call_sites.length === 0 ? "" : `${level === "" ? "on" : "affects"} ${policy.call_sites.map(short).join(", ")}`);
     this.affected.title = policy.call_sites.join("\n");
     show(this.affected, policy.call_sites.length > 0);
-    const rules = policy.rule.filter((one) => one.source !== "default" && (policy.live.why ?? "").includes(one.key));
+    const rules = policy.rule.filter((one) => one.source !== "default" && (policy.live.outage?.why ?? "").includes(one.key));
     const deciding = rules.length > 0 ? rules : policy.rule.filter((one) => ["failure_threshold", "failure_rate"].includes(one.key));
-    const source = level === "" || !["open", "half_open", "ramping"].includes(policy.live.state) ? "" : deciding.map((one) => `${one.key} = ${one.value}, set at ${one.source}`).join("; ");
+    const source = level === "" || !["open", "half_open", "ramping"].includes(policy.live.state) ? "" : deciding.map((one) => `${one.key} = ${one.value}, set ${one.source === "code" ? "in" : "at"} ${one.source}`).join("; ");
     write(this.source, source);
     show(this.source, source !== "");
     this.updateActions(policy);
@@ -343,22 +391,22 @@ class Card {
     show(this.facts, text !== "");
   }
   updateSpark({ kind, recent }) {
-    const has = recent !== null && recent.good.some((one) => one !== null) && ["circuit_breaker", "bulkhead", "rate_limit"].includes(kind);
+    const has = knows(recent) && ["circuit_breaker", "bulkhead", "rate_limit"].includes(kind);
     const samples = has ? JSON.stringify(recent) : "";
     if (this.samples === samples) return;
     this.samples = samples;
-    show(this.spark, has && (kind === "circuit_breaker" || sum(recent.good) + sum(recent.refused) > 0));
+    show(this.spark, has && (kind === "circuit_breaker" || sum(recent.let_through) + sum(recent.refused) > 0));
     if (has) this.spark.replaceChildren(minutes(recent));
   }
   updateActions(policy) {
-    const acts = access().control && policy.kind === "circuit_breaker" && policy.live.state !== "closed" && !policy.lets_through;
-    if (this.acts === acts) return;
-    this.acts = acts;
-    this.actions.replaceChildren(...(acts ? [
-      make("button", { type: "button", onclick: () => openDetail(this.key, "reset") }, "Reset…"),
-      make("button", { type: "button", onclick: () => openDetail(this.key, "disable") }, "Let all through…"),
-    ] : []));
-    show(this.actions, acts);
+    const deeds = access().control ? offered(policy).filter((deed) => !["metrics_only", "force_open"].includes(deed)) : [];
+    const acts = policy.live.state === "closed" ? deeds.filter((deed) => deed.startsWith("take")) : deeds;
+    if (this.acts === acts.join()) return;
+    this.acts = acts.join();
+    const isFocused = this.actions.contains(document.activeElement);
+    this.actions.replaceChildren(...acts.map((deed) => make("button", { type: "button", onclick: () => openDetail(this.key, deed) }, `${DEEDS[deed].label}…`)));
+    if (isFocused) this.button.focus();
+    show(this.actions, acts.length > 0);
   }
 }
 
@@ -373,15 +421,15 @@ function fill(bar, meter) {
 
 const sum = (counts) => counts.reduce((total, one) => total + (one ?? 0), 0);
 function sparkline(recent) {
-  const { good, bad, refused } = recent;
-  const most = Math.max(1, ...good.map((one, at) => (one ?? 0) + (bad[at] ?? 0) + (refused[at] ?? 0)));
-  const paths = { good: "", bad: "", refused: "", axis: "" };
-  good.forEach((known, at) => {
-    if (known === null) return;
+  const buckets = recent.good.map((_, at) => SERIES.map(([, name]) => [name, recent[name][at]]));
+  const most = Math.max(1, ...buckets.map((each) => sum(each.map(([, count]) => count))));
+  const paths = { good: "", let_through: "", bad: "", refused: "", axis: "" };
+  buckets.forEach((each, at) => {
+    if (each.every(([, count]) => count === null)) return;
     const x = at * 10;
     paths.axis += `M${x} 39.5h9`;
     let y = 39;
-    for (const [name, count] of [["good", known], ["bad", bad[at]], ["refused", refused[at]]]) {
+    for (const [name, count] of each) {
       if (!count) continue;
       const height = Math.max(2, (38 * count) / most);
       y -= height;
@@ -393,15 +441,16 @@ function sparkline(recent) {
 }
 /** The bars of the last minutes, and the same in words. */
 function minutes(recent) {
-  const counts = [["good", recent.good], ["failed", recent.bad], ["refused", recent.refused]].map(([what, each]) => [what, sum(each)]);
+  const known = SERIES.filter(([, name]) => recent[name].some((one) => one !== null));
+  const counts = known.map(([what, name]) => [what, sum(recent[name])]);
   if (counts.every(([, count]) => count === 0)) {
     return make("figure", {}, make("figcaption", {}, `no calls seen in the last ${lengthOf(recent)}`));
   }
-  const text = counts.filter(([what, count]) => count > 0 || what === "good").map(([what, count]) => `${number(count)} ${what}`).join(", ");
+  const text = counts.filter(([, count], at) => count > 0 || at === 0).map(([what, count]) => `${number(count)} ${what}`).join(", ");
   return make("figure", {}, sparkline(recent), make("figcaption", {}, `seen in the last ${lengthOf(recent)}: ${text}`));
 }
 function lengthOf(recent) {
-  const seen = recent.good.filter((one) => one !== null).length;
+  const seen = recent.good.filter((_, at) => SERIES.some(([, name]) => recent[name][at] !== null)).length;
   return seen >= recent.good.length ? "5 min" : span(seen * state.overview.bucket_ms);
 }
 
@@ -438,7 +487,7 @@ async function render() {
     const isNew = !card;
     if (isNew) state.cards.set(key, (card = new Card(policy)));
     card.update(policy);
-    const section = sectionOf(card.rank < 2 ? ATTENTION : policy.kind);
+    const section = sectionOf(card.rank < WELL ? ATTENTION : policy.kind);
     if (card.section !== section) moveTo(card, section);
     if (isNew) offerKind(policy.kind);
     if (performance.now() - begun > 8) { await frame(); begun = performance.now(); }
@@ -454,6 +503,7 @@ async function render() {
   filter();
   if (overview.position !== state.findings) { state.findings = overview.position; lookForFindings(); }
   if (state.opened) updateNow();
+  sayWhoIsNotClosed(document);
   tick();
 }
 /** Whoever has the focus keeps it. */
@@ -481,13 +531,22 @@ function sort() {
     });
   }
 }
+/** Who is open, by name: the first thing that anybody wants to know. */
+function named(what, policies) {
+  const names = policies.map((one) => one.name).sort((one, other) => one.localeCompare(other));
+  if (names.length === 0) return "";
+  const shown = names.slice(0, names.length > 3 ? 2 : 3);
+  const more = names.length - shown.length;
+  return `${what}: ${shown.join(", ")}${more > 0 ? ` and ${number(more)} more` : ""} · `;
+}
+const openNames = (policies) => named("Open", policies.filter(isOpen)) + named("Half-open", policies.filter(isHalfOpen));
 function headline() {
   const { title, attention, policies, access: may, all_disabled } = state.overview;
   write(find("title"), title);
   const isAlarm = policies.some((one) => one.attention?.level === "alarm");
   const verdict = policies.length === 0 ? "There are no policies"
     : attention === 0 ? `All ${many(policies.length, "policy is", "policies are")} well`
-    : `${number(attention)} of ${many(policies.length, "policy", "policies")} ${attention === 1 ? "needs" : "need"} attention`;
+    : `${openNames(policies)}${number(attention)} of ${number(policies.length)} ${attention === 1 ? "needs" : "need"} attention`;
   write(find("verdict"), verdict);
   const level = isAlarm ? "alarm" : attention > 0 ? "notice" : "";
   const shape = isAlarm ? "open" : attention > 0 ? "notice" : "closed";
@@ -518,7 +577,7 @@ function filterOne(card) {
   return apply(card, words, kind, find("unhealthy").checked);
 }
 function apply(card, words, kind, unhealthy) {
-  const is = (!kind || card.policy.kind === kind) && (!unhealthy || card.rank < 2) && words.every((word) => card.hay.includes(word));
+  const is = (!kind || card.policy.kind === kind) && (!unhealthy || card.rank < WELL) && words.every((word) => card.hay.includes(word));
   show(card.node, is);
   return is;
 }
@@ -578,6 +637,15 @@ async function lookForFunctions() {
   write(find("functions-count"), number(list.length));
   show(find("functions-section"), list.length > 0);
 }
+/** Which breakers of the stacks that are shown are not closed, now. */
+function sayWhoIsNotClosed(within) {
+  for (const place of within.querySelectorAll("[data-now]")) {
+    const policy = state.policies.get(place.dataset.now);
+    const is = policy && isBreaker(policy) && !policy.lets_through && !policy.undefined && policy.live.state !== "closed";
+    write(place, is ? `now ${wordOf(policy)}` : "");
+  }
+}
+
 /** The stack of a function from the top, with its settings, its worst case and what does not fit. */
 async function explained(name, current) {
   try {
@@ -585,14 +653,17 @@ async function explained(name, current) {
     const layers = one.layers.map((layer) => {
       const settings = layer.settings.filter((each) => each.value !== null).map((each) => `${each.key} = ${each.value}`).join(", ");
       const item = make("li", {}, `${oneOf(layer.kind)} `, make("code", {}, layer.policy === name ? "" : layer.policy),
-        make("span", { className: "facts" }, layer.lets_through ? "lets every call through: nobody defines it" : settings));
+        make("span", { className: "facts" }, layer.lets_through ? "lets every call through: nobody defines it" : settings),
+        make("span", { className: "facts warning", "data-now": `${layer.kind} ${layer.policy}` }));
       if (current && layer.kind === current.kind && layer.policy === current.name) item.setAttribute("aria-current", "true");
       return item;
     });
-    return make("div", {},
+    const stack = make("div", {},
       make("ol", { className: "stack" }, layers, make("li", {}, "the body")),
       make("p", { className: "facts" }, one.worst_case_ms === null ? "Nothing limits how long it takes" : `Takes at most ${span(one.worst_case_ms)}`, `, at ${one.file}:${one.line}`),
       one.warnings.map((warning) => make("p", { className: "warning" }, warning)));
+    sayWhoIsNotClosed(stack);
+    return stack;
   } catch (error) {
     return make("p", { className: "warning" }, error.message);
   }
@@ -601,24 +672,102 @@ async function explained(name, current) {
 // ---- Detail
 
 const dialog = find("detail");
-dialog.addEventListener("close", () => { state.opened = null; });
+dialog.addEventListener("close", () => {
+  // Its tile may have moved, and the button that was pressed may be gone.
+  const tile = state.cards.get(state.opened?.key)?.button;
+  const places = state.opened ? [tile] : [find("all-off"), document.querySelector("#all-disabled button")];
+  state.opened = state.form = null;
+  (places.find((one) => one?.isConnected && one.checkVisibility({ contentVisibilityAuto: false })) ?? find("policies")).focus();
+});
+// Esc closes what was opened last.
+dialog.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !state.form) return;
+  event.preventDefault();
+  closeForm();
+});
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+
+/** Only one form is open at a time; whoever closes it stands where it was opened. */
+function openForm(opener, place, form) {
+  closeForm();
+  tell("");
+  place.append(form);
+  state.form = { opener, form };
+  form.querySelector("input")?.focus();
+}
+function closeForm() {
+  const open = state.form;
+  if (!open) return;
+  state.form = null;
+  open.form.remove();
+  const opener = open.opener?.isConnected ? open.opener : dialog.querySelector(".bar button");
+  opener.focus();
+}
+/** What was done, until something else happens to the policy. */
+function tell(text, policy) {
+  const opened = state.opened;
+  if (!opened) return;
+  write(opened.result, text);
+  show(opened.result, text !== "");
+  opened.told = text && policy ? { after: signOf(policy), at: performance.now(), seen: false } : null;
+}
+const signOf = ({ version, live }) => `${version} ${live.state ?? ""} ${live.overridden?.by.reason ?? ""}`;
+function forget(policy) {
+  const told = state.opened.told;
+  if (!told) return;
+  const same = signOf(policy) === told.after;
+  if (same) told.seen = true;
+  else if (told.seen || state.at - told.at > pause()) tell("");
+}
 
 function openDialog(title, subtitle, ...children) {
   dialog.replaceChildren(
-    make("div", { className: "bar" }, make("div", {}, make("h2", { id: "detail-title" }, title), make("p", {}, subtitle)),
-      make("button", { type: "button", onclick: () => dialog.close() }, "Close")),
+    make("div", { className: "bar" }, make("div", {}, make("h2", { id: "detail-title" }, broken(title)), make("p", {}, subtitle), state.opened?.result),
+      make("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Close")),
     ...children);
   if (!dialog.open) dialog.showModal();
   dialog.scrollTop = 0;
 }
 
+const AFTERWARDS = "When that ends, or is taken back, it begins closed with an empty window, and opens again if calls fail.";
 const DEEDS = {
-  reset: ["Reset", "Closes it with an empty window: calls go through from the next one on, and it opens again if they fail.", false],
-  disable: ["Let all calls through", "Refuses nothing, whatever happens.", true],
-  metrics_only: ["Only watch", "Refuses nothing, and shows what it would do.", true],
-  force_open: ["Force open", "Refuses every call.", true],
+  take_back: {
+    label: "Take it back", done: "Taken back: it is closed, with an empty window", path: "reset",
+    explanation: "What somebody has set by hand ends: it begins closed with an empty window, and opens again if calls fail.",
+  },
+  take_settings: {
+    label: "Take settings back",
+    explanation: "What is written in attributes, code and files holds again.",
+  },
+  reset: {
+    label: "Reset", done: "Reset: it is closed, with an empty window",
+    explanation: "Closes it with an empty window: calls go through from the next one on, and it opens again if they fail. It also takes back what was set by hand (all let through, only watched, forced open). Changed settings stay.",
+  },
+  disable: {
+    label: "Let all through", done: "Disabled: all calls are let through", hasEnd: true,
+    explanation: `Every call reaches the callee, although it fails: nothing is refused, and callers wait for it again. ${AFTERWARDS}`,
+  },
+  metrics_only: {
+    label: "Only watch", done: "Only watching: all calls are let through", hasEnd: true,
+    explanation: `Refuses nothing, and shows what it would do: every call reaches the callee, although it fails. ${AFTERWARDS}`,
+  },
+  force_open: {
+    label: "Force open", done: "Forced open: every call is refused", hasEnd: true,
+    explanation: `Refuses every call: nothing reaches the callee. ${AFTERWARDS}`,
+  },
 };
+/** What may be done about a policy by hand, apart from its settings one by one. */
+function offered(policy) {
+  const deeds = [];
+  if (isBreaker(policy) && !policy.lets_through) {
+    if (policy.live.overridden) deeds.push("take_back");
+    deeds.push("reset", "disable", "metrics_only", "force_open");
+  }
+  if (policy.overridden.length > 0) deeds.push("take_settings");
+  const now = { disabled: "disable", metrics_only: "metrics_only", forced_open: "force_open" }[policy.live.state];
+  // Where something is to be taken back, a reset would do the same.
+  return deeds.filter((deed) => deed !== now && !(deed === "reset" && policy.live.overridden));
+}
 
 async function openDetail(key, deed) {
   const policy = state.policies.get(key);
@@ -628,19 +777,16 @@ async function openDetail(key, deed) {
   const settings = make("div", {});
   const functions = make("div", {}, make("p", { className: "quiet" }, policy.call_sites.length === 0 ? "No annotated function: it is used by hand." : ""));
   const more = make("div", {});
-  state.opened = { key, now, more, settings, version: null };
-  openDialog(policy.name, oneOf(policy.kind), now, control,
+  const result = make("p", { className: "result", role: "status", hidden: true });
+  const address = `${base}policy?${new URLSearchParams({ kind: policy.kind, name: policy.name })}`;
+  const subtitle = [oneOf(policy.kind), " · ", make("a", { href: address, target: "_blank", rel: "noreferrer" }, "as JSON")];
+  state.opened = { key, now, more, settings, control, result, told: null, offered: null, version: null };
+  openDialog(policy.name, subtitle, now, control,
     make("h3", {}, policy.call_sites.length === 1 ? "The function it stands on" : `The ${many(policy.call_sites.length, "function")} it stands on`), functions,
     make("h3", {}, "Settings, and where each comes from"), settings,
     make("h3", {}, "Since the program started"), more);
   updateNow();
-  if (access().control && policy.kind === "circuit_breaker") {
-    const form = make("div", {});
-    const buttons = Object.entries(DEEDS).map(([name, [label]]) => make("button", { type: "button", onclick: () => form.replaceChildren(steerForm(policy, name, form)) }, `${label}…`));
-    control.append(make("h3", {}, "Control"), make("div", { className: "actions" }, buttons), form);
-    control.hidden = false;
-    if (deed) { form.replaceChildren(steerForm(policy, deed, form)); form.querySelector("input")?.focus(); }
-  }
+  if (deed) control.querySelector(`[data-deed="${deed}"]`)?.click();
   for (const name of policy.call_sites.slice(0, 20)) {
     functions.append(make("p", {}, make("code", {}, name)), await explained(name, policy));
   }
@@ -654,17 +800,25 @@ function updateNow() {
   if (!policy) return;
   const level = policy.attention?.level ?? "";
   const live = policy.live;
+  forget(policy);
+  updateControl(policy);
   opened.answers = [];
   const answer = (term, value) => { const place = make("dd", {}); opened.answers.push([place, value]); return [make("dt", {}, term), place]; };
   const rows = [];
   const why = live.why ?? policy.attention?.because;
   if (why) rows.push(answer("why", () => why));
-  if (live.since_ms != null) rows.push(answer("since", (passed) => `${clock(state.overview.at_ms - live.since_ms)}, ${lasted(live.since_ms + passed)} ago`));
-  if (live.next_probe_in_ms != null) rows.push(answer(live.state === "half_open" ? "next probe" : "tried again", (passed) => left(live.next_probe_in_ms - passed)));
+  if (live.since_ms != null) rows.push(answer(`${wordOf(policy).toLowerCase()} since`, (passed) => `${clock(state.overview.at_ms - live.since_ms)}, ${lasted(live.since_ms + passed)} ago`));
+  if (live.outage) {
+    const { outage } = live;
+    rows.push(answer("not closed since", (passed) => `${clock(state.overview.at_ms - outage.since_ms)}, ${lasted(outage.since_ms + passed)} ago`));
+    if (outage.why !== why) rows.push(answer("opened at first", () => outage.why));
+    if (outage.reopened > 0) rows.push(answer("opened again", () => many(outage.reopened, "time")));
+  }
+  if (isBreaker(policy)) for (const [what, value] of probing(live)) rows.push(answer(what.trim(), value));
   if (live.next_step_in_ms != null) rows.push(answer("next step", (passed) => left(live.next_step_in_ms - passed)));
   if (live.overridden) {
     rows.push(answer("steered by", () => live.overridden.by.actor ?? "somebody"));
-    rows.push(answer("until", (passed) => live.overridden.ends_in_ms === null ? "somebody takes it back" : `it ends ${left(live.overridden.ends_in_ms - passed)}`));
+    rows.push(answer("until", (passed) => live.overridden.ends_in_ms === null ? "somebody takes it back" : `${clock(state.overview.at_ms + live.overridden.ends_in_ms)}, ${left(live.overridden.ends_in_ms - passed)}`));
   }
   if (live.would_be) rows.push(answer("would be", () => WORDS[live.would_be] + (live.would_be_why ? `: ${live.would_be_why}` : "")));
   if (live.window) rows.push(answer("window", () => `${many(live.window.calls, "call")}, ${number(live.window.failures)} failed`));
@@ -672,7 +826,7 @@ function updateNow() {
   opened.now.replaceChildren(
     make("p", { className: "state", "data-level": level }, mark(shapeOf(policy)), wordOf(policy)),
     make("dl", { className: "answers" }, rows),
-    policy.recent?.good.some((one) => one !== null) && ["circuit_breaker", "bulkhead", "rate_limit"].includes(policy.kind) ? minutes(policy.recent) : "");
+    knows(policy.recent) && ["circuit_breaker", "bulkhead", "rate_limit"].includes(policy.kind) ? minutes(policy.recent) : "");
   tickNow(age());
   const counts = Object.entries(live.counts && !Array.isArray(live.counts) ? live.counts : {});
   const times = Object.entries(live.time_in ?? {}).map(([name, ms]) => [name.replace(/_ms$/, ""), ms]).filter(([, ms]) => ms > 0);
@@ -682,6 +836,27 @@ function updateNow() {
   opened.more.previousElementSibling.hidden = counts.length + times.length === 0;
   if (opened.version !== policy.version && !opened.settings.querySelector("form")) { opened.version = policy.version; showSettings(policy, opened.settings); }
 }
+/** The buttons for what may be done now. */
+function updateControl(policy) {
+  const { opened } = state;
+  const deeds = access().control ? offered(policy) : [];
+  if (opened.offered === deeds.join()) return;
+  opened.offered = deeds.join();
+  const { control } = opened;
+  const place = control.querySelector(".form") ?? make("div", { className: "form" });
+  const actions = control.querySelector(".actions");
+  const focused = actions?.contains(document.activeElement);
+  const buttons = make("div", { className: "actions" }, deeds.map((deed) => make("button", {
+    type: "button", "data-deed": deed,
+    onclick: ({ currentTarget }) => openForm(currentTarget, place, steerForm(state.policies.get(opened.key) ?? policy, deed)),
+  }, `${DEEDS[deed].label}…`)));
+  // The form that is open belongs to a button that may be another one now.
+  if (state.form && actions?.contains(state.form.opener)) state.form.opener = buttons.querySelector(`[data-deed="${state.form.opener.dataset.deed}"]`);
+  if (actions) actions.replaceWith(buttons);
+  else control.append(make("h3", {}, "Control"), buttons, place);
+  control.hidden = deeds.length === 0;
+  if (focused) (buttons.firstChild ?? dialog.querySelector(".bar button")).focus();
+}
 function tickNow(passed) {
   for (const [place, value] of state.opened.answers ?? []) write(place, value(passed));
 }
@@ -690,19 +865,26 @@ async function showSettings(policy, place) {
   const query = { kind: policy.kind, name: policy.name };
   try {
     const { settings, version } = await get("policy", query);
-    const decides = new Set(["failure_threshold", "failure_rate", "slow_call", "window", "window_time", "open_for"].filter((key) => (policy.live.why ?? "").includes(key.replace("_rate", " rate")) || (policy.live.why ?? "").includes(key)));
+    const decides = new Set(["failure_threshold", "failure_rate", "slow_call", "window", "window_time", "open_for"].filter((key) => { const told = `${policy.live.why ?? ""} ${policy.live.outage?.why ?? ""}`; return told.includes(key.replace("_rate", " rate")) || told.includes(key); }));
     const rows = settings.map((setting) => {
       const row = make("tr", { className: `${setting.source.from === "default" ? "default" : ""} ${decides.has(setting.key) ? "decides" : ""}` });
       const change = make("td", {});
       if (access().control) {
-        change.append(make("button", { type: "button", "aria-label": `Change ${setting.key}`, onclick: () => editor(row, policy, setting, version) }, "Change…"));
+        change.append(make("button", { type: "button", "aria-label": `Change ${setting.key}`, onclick: ({ currentTarget }) => editor(currentTarget, row, policy, setting, version) }, "Change…"));
+        if (setting.source.from === "override") {
+          change.append(" ", make("button", { type: "button", "aria-label": `Take back ${setting.key}`, onclick: ({ currentTarget }) => inRow(currentTarget, row, settingsForm(policy, [setting.key], version)) }, "Take it back…"));
+        }
       }
-      row.append(make("td", {}, make("code", {}, setting.key)), make("td", {}, setting.value === null ? "none" : String(setting.value)), make("td", {}, origin(setting.source)), change);
+      row.append(make("td", {}, make("code", {}, broken(setting.key))), make("td", {}, setting.value === null ? "none" : String(setting.value)), make("td", {}, origin(setting.source)), change);
       return row;
     });
+    if (!place.isConnected) return;
+    // Whoever stood in the old table stands in the new one.
+    const focused = place.contains(document.activeElement) ? document.activeElement.getAttribute("aria-label") : null;
     place.replaceChildren(make("table", {},
       make("thead", {}, make("tr", {}, ["setting", "value", "from", ""].map((head) => make("th", { scope: "col" }, head)))),
       make("tbody", {}, rows)));
+    if (focused) ([...place.querySelectorAll("button")].find((one) => one.getAttribute("aria-label") === focused) ?? place.querySelector(`button[aria-label="Change ${focused.split(" ").pop()}"]`) ?? dialog.querySelector(".bar button")).focus();
   } catch (error) {
     place.replaceChildren(make("p", { className: "warning" }, error.message));
   }
@@ -727,7 +909,7 @@ function field(label, input) {
 /** Why and for how long: what every deed is asked for. */
 function asking(hasEnd) {
   const reason = make("input", { type: "text", required: true, maxLength: 500, autocomplete: "off" });
-  const lasting = make("select", {}, [["", "until somebody takes it back"], ["5m", "5 minutes"], ["30m", "30 minutes"], ["2h", "2 hours"], ["12h", "12 hours"]].map(([value, text]) => make("option", { value }, text)));
+  const lasting = make("select", {}, [["5m", "5 minutes"], ["30m", "30 minutes"], ["2h", "2 hours"], ["12h", "12 hours"], ["", "until somebody takes it back"]].map(([value, text]) => make("option", { value }, text)));
   return {
     fields: [field("Why", reason), hasEnd ? field("For how long", lasting) : null],
     body: () => ({ reason: reason.value, ...(hasEnd && lasting.value ? { lasting: lasting.value } : {}) }),
@@ -736,38 +918,66 @@ function asking(hasEnd) {
 function formOf(label, explanation, fields, submit, cancel) {
   const error = make("p", { className: "error", role: "alert" });
   const main = make("button", { type: "submit", className: "main" }, label);
+  let isBusy = false;
   return make("form", {
     onsubmit: async (event) => {
       event.preventDefault();
-      main.disabled = true;
+      // A button that is switched off would lose the focus.
+      if (isBusy) return;
+      isBusy = true;
       error.textContent = "";
       try { await submit(); } catch (wrong) { error.textContent = wrong.message; }
-      main.disabled = false;
+      isBusy = false;
+      await looking;
       look();
     },
   }, explanation ? make("p", {}, explanation) : null, fields, error, make("div", { className: "actions" }, main, make("button", { type: "button", onclick: cancel }, "Cancel")));
 }
-function steerForm(policy, deed, place) {
-  const [label, explanation, hasEnd] = DEEDS[deed];
+function steerForm(policy, deed) {
+  if (deed === "take_settings") return settingsForm(policy, policy.overridden, null);
+  const { label, explanation, hasEnd, done, path } = DEEDS[deed];
   const ask = asking(hasEnd);
-  const done = async () => {
-    await send("POST", `policy/${deed}`, { kind: policy.kind, name: policy.name }, ask.body());
-    place.replaceChildren(make("p", { role: "status" }, `Done: ${label.toLowerCase()}.`));
-  };
-  const form = formOf(label, explanation, ask.fields, done, () => place.replaceChildren());
-  queueMicrotask(() => form.querySelector("input").focus());
-  return form;
+  return formOf(label, explanation, ask.fields, async () => {
+    const answer = await send("POST", `policy/${path ?? deed}`, { kind: policy.kind, name: policy.name }, ask.body());
+    closeForm();
+    const ends = answer.live.overridden?.ends_in_ms;
+    tell(`${done}${hasEnd ? ` ${untilWhen(ends)}` : ""}`, answer);
+  }, closeForm);
+}
+const untilWhen = (ms) => (ms == null ? "until somebody takes it back" : `until ${clock(serverNow() + ms)}`);
+/** Takes settings back that somebody changed: all that are meant at once. */
+function settingsForm(policy, keys, version) {
+  const ask = asking(false);
+  const named = keys.join(", ");
+  return formOf("Take it back", `What is written elsewhere holds again for ${named}.`, ask.fields, async () => {
+    const match = version === null ? state.policies.get(keyOf(policy)).version : version;
+    const answer = await send("PATCH", "policy", { kind: policy.kind, name: policy.name }, { take_back: keys, ...ask.body() }, { "if-match": `"${match}"` });
+    settled(policy, `Taken back: ${answer.changes.map((one) => `${one.key} = ${one.to ?? "none"}`).join(", ") || named}`, answer);
+  }, closeForm);
+}
+/** After a change of settings: what was done, and the new table. */
+function settled(policy, text, { version }) {
+  closeForm();
+  tell(text, { version, live: state.policies.get(keyOf(policy)).live });
+  state.opened.version = null;
 }
 function openAll(deed) {
   const isOff = deed === "disable_all";
   const ask = asking(isOff);
   const done = async () => { await send("POST", deed, null, ask.body()); dialog.close(); };
   const explanation = isOff ? "Every policy lets every call through, also those that become known later." : "What is written about each policy holds again.";
+  state.opened = null;
   openDialog(isOff ? "Switch all policies off" : "Switch all policies on again", "", formOf(isOff ? "Switch all off" : "Switch on again", explanation, ask.fields, done, () => dialog.close()));
   dialog.querySelector("input").focus();
 }
-function editor(row, policy, setting, version) {
-  const close = () => { holder.remove(); row.querySelector("button")?.focus(); };
+/** A form below the row of its setting. */
+function inRow(opener, row, form) {
+  const holder = make("tr", { className: "holder" }, make("td", { colSpan: 4 }));
+  row.after(holder);
+  openForm(opener, holder.firstChild, form);
+  state.form.form = holder;
+}
+function editor(opener, row, policy, setting, version) {
   const value = make("input", { type: "text", value: setting.value === null ? "" : String(setting.value), spellcheck: false, autocomplete: "off" });
   const ask = asking(true);
   const outcome = make("p", { className: "outcome", role: "status" });
@@ -777,18 +987,21 @@ function editor(row, policy, setting, version) {
     const lines = changes.map((one) => `${one.key}: ${one.from ?? "none"} → ${one.to ?? "none"}`);
     return `${lines.join(", ") || "nothing would change"}${consequence ? `. ${consequence}` : ""}`;
   };
-  const finish = async (body) => { await patch(body); holder.remove(); state.opened.version = null; };
-  const form = formOf("Apply", `A new value for ${setting.key}, over what is written elsewhere.`,
-    [field(setting.key, value), ask.fields, outcome], () => finish({ set: { [setting.key]: given() }, ...ask.body() }), close);
-  const attempt = async (run) => { const error = form.querySelector(".error"); error.textContent = ""; try { await run(); } catch (wrong) { error.textContent = wrong.message; } };
-  form.lastElementChild.insertBefore(make("button", { type: "button", onclick: () => attempt(async () => { outcome.textContent = told(await patch({ set: { [setting.key]: given() } }, { dry_run: "true" })); }) }, "Try it out"), form.lastElementChild.lastElementChild);
-  if (setting.source.from === "override") {
-    form.lastElementChild.insertBefore(make("button", { type: "button", onclick: () => attempt(async () => { await finish({ take_back: [setting.key], reason: ask.body().reason || "taken back" }); look(); }) }, "Take the override back"), form.lastElementChild.lastElementChild);
-  }
-  row.parentElement.querySelector("form")?.closest("tr").remove();
-  const cell = make("td", { colSpan: 4 }, form);
-  const holder = make("tr", {}, cell);
-  row.after(holder);
+  const form = formOf("Apply", `A new value for ${setting.key}, over what is written elsewhere. When that ends, or is taken back, what is written there holds again.`,
+    [field(setting.key, value), ask.fields, outcome], async () => {
+      const body = ask.body();
+      const answer = await patch({ set: { [setting.key]: given() }, ...body });
+      const to = answer.changes.find((one) => one.key === setting.key)?.to ?? value.value;
+      const lasting = answer.changes.find((one) => one.key === setting.key)?.source?.by?.lasting_ms;
+      settled(policy, `Changed: ${setting.key} = ${to} ${untilWhen(lasting)}`, answer);
+    }, closeForm);
+  const attempt = async () => {
+    const error = form.querySelector(".error");
+    error.textContent = "";
+    try { outcome.textContent = told(await patch({ set: { [setting.key]: given() } }, { dry_run: "true" })); } catch (wrong) { error.textContent = wrong.message; }
+  };
+  form.lastElementChild.insertBefore(make("button", { type: "button", onclick: attempt }, "Try it out"), form.lastElementChild.lastElementChild);
+  inRow(opener, row, form);
   value.focus();
   value.select();
 }
@@ -811,6 +1024,8 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) { clearTimeout(timer); unlisten(); } else { look(); listen(); }
 });
 setInterval(tick, 1000);
+
+find("as-json").href = `${base}snapshot`;
 
 (async () => {
   await look();

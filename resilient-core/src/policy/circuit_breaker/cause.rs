@@ -43,8 +43,9 @@ pub(super) enum Cause {
     },
     RampedUp(Ramp),
     /// A rule that opened it, and what the failures were like.
-    Named(Box<Self>, Vec<CircuitBreakerSymptom>),
+    Named(Box<Self>, Box<[CircuitBreakerSymptom]>),
     ByHand(Override),
+    Reset(Override),
     OverrideEnded(Override),
 }
 
@@ -65,7 +66,7 @@ impl Cause {
         if symptoms.is_empty() {
             self
         } else {
-            Self::Named(Box::new(self), symptoms)
+            Self::Named(Box::new(self), symptoms.into())
         }
     }
 
@@ -169,6 +170,7 @@ impl fmt::Display for Cause {
                 Ok(())
             }
             Self::ByHand(by_hand) => by_hand.fmt(f),
+            Self::Reset(by_hand) => write!(f, "reset: {by_hand}"),
             Self::OverrideEnded(by_hand) => write!(f, "the override has ended: {by_hand}"),
         }
     }

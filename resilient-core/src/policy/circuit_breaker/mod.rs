@@ -1,6 +1,7 @@
 //! The circuit breaker: after too many failures it refuses calls for a while, and then lets a few
 //! through to see whether the callee is well again.
 
+mod account;
 mod cause;
 mod permit;
 mod phase;
@@ -513,6 +514,7 @@ impl CircuitBreaker {
                 let mut locked = self.locked.lock();
                 let Some(transition) = locked.reports.pop_front() else {
                     locked.delivering = false;
+                    locked.reports = VecDeque::new();
                     delivering.unfinished = false;
                     return;
                 };
@@ -803,8 +805,8 @@ impl Instance for CircuitBreaker {
 // ---- Snapshot
 
 pub use snapshot::{
-    CircuitBreakerCounts, CircuitBreakerOverride, CircuitBreakerSnapshot, CircuitBreakerWindow,
-    TimeInStates,
+    CircuitBreakerCounts, CircuitBreakerOutage, CircuitBreakerOverride, CircuitBreakerSnapshot,
+    CircuitBreakerWindow, TimeInStates,
 };
 pub use symptoms::CircuitBreakerSymptom;
 

@@ -4,6 +4,7 @@ use super::cause::Cause;
 use crate::setting::Override;
 use crate::time::{NEVER, Nanos, nanos};
 use std::fmt;
+use std::sync::Arc;
 
 /// The state of a circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -67,7 +68,7 @@ impl fmt::Display for CircuitBreakerState {
 pub(super) struct Transition {
     pub(super) from: CircuitBreakerState,
     pub(super) to: CircuitBreakerState,
-    pub(super) cause: Cause,
+    pub(super) cause: Arc<Cause>,
 }
 
 /// One step of the ramp.

@@ -1,5 +1,7 @@
 //! What can be seen of a circuit breaker.
 
+use super::account::Outage;
+use super::cause::Cause;
 use super::phase::{Phase, Totals};
 use super::rules::{FailureRule, Rules};
 use super::state::State;
@@ -7,9 +9,10 @@ use super::symptoms::CircuitBreakerSymptom;
 use super::{CircuitBreaker, CircuitBreakerState};
 use crate::keyed::{Keys, KeysSnapshot, noted};
 use crate::policy::Show;
-use crate::setting::{Override, Share};
+use crate::setting::{Override, Share, Span};
 use crate::sync::Ordering;
 use crate::time::{NEVER, Nanos, now, until};
+use std::fmt;
 use std::ops::AddAssign;
 use std::time::Duration;
 
@@ -32,16 +35,20 @@ pub struct CircuitBreakerSnapshot {
         serde(rename = "since_ms", serialize_with = "crate::data::millis_or_null")
     )]
     pub since: Option<Duration>,
-    /// The rule and the numbers, or the reason somebody gave, for which it left `closed`; `None`
-    /// while it is closed.
+    /// The rule and the numbers, or the reason somebody gave, for which it opened the last time; `None`
+    /// while it is closed. What opened it at first is in its `outage`.
     pub why: Option<String>,
-    /// What the calls were like for which its rules opened it, the most frequent first: those
-    /// failures that were in its window, or in a row. Of more than 32 the newest 32 are told
-    /// apart, and four kinds of them at a time. `None` unless its rules opened it, and where nobody
-    /// said what a failure was like.
+    /// What the calls were like for which its rules opened it the last time, the most frequent first:
+    /// those failures that were in its window, or in a row, or the probe that failed. Of more than 32
+    /// the newest 32 are told apart, and four kinds of them at a time. `None` unless its rules opened
+    /// it, and where nobody said what a failure was like.
     pub tripped_by: Option<Vec<CircuitBreakerSymptom>>,
-    /// How long until the next probe is let through, at the latest: zero if half-open has a free
-    /// place, `None` if no probe is to be expected.
+    /// Since when it has not been closed, and what opened it at first; `None` unless its rules opened
+    /// it, and if somebody has steered it since.
+    pub outage: Option<CircuitBreakerOutage>,
+    /// How long until a call is let through as a probe: zero if half-open has a free place, `None`
+    /// while all places are taken, since that depends on the probes inside, and if no probe is to be
+    /// expected.
     #[cfg_attr(
         feature = "serde",
         serde(
@@ -69,11 +76,25 @@ pub struct CircuitBreakerSnapshot {
     pub next_step_in: Option<Duration>,
     /// How many probes are inside; `None` unless it is half-open.
     pub probes_inside: Option<u32>,
+    /// How many probes may be inside at a time; `None` unless it is half-open.
+    pub probes_allowed: Option<u32>,
     /// How many probes have succeeded so far; `None` unless it is half-open.
     pub probes_succeeded: Option<u32>,
+    /// How many probes have to succeed before it leaves half-open; `None` unless it is half-open.
+    pub probes_needed: Option<u32>,
+    /// How long until there is a place for another probe, if none of those inside answers before:
+    /// then one forfeits its place. `None` unless it is half-open with all places taken.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            rename = "place_free_in_ms",
+            serialize_with = "crate::data::millis_or_null"
+        )
+    )]
+    pub place_free_in: Option<Duration>,
     /// How many failures there were since the last success; `None` unless that is the rule.
     pub failures_in_a_row: Option<u32>,
-    /// The newest results, until it closes again those for which it opened; `None` if only failures
+    /// The newest results, until it closes again those for which it opened at first; `None` if only failures
     /// in a row are counted.
     pub window: Option<CircuitBreakerWindow>,
     /// All calls since the program started.
@@ -85,6 +106,25 @@ pub struct CircuitBreakerSnapshot {
     /// What can be seen of its instances together, whose calls are among its counts, while everything
     /// else here is its own; `None` if no call has come with a key.
     pub keys: Option<KeysSnapshot>,
+}
+
+/// The time from the opening of a circuit breaker until it has closed, with all recoveries that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct CircuitBreakerOutage {
+    /// How long ago it was closed for the last time.
+    #[cfg_attr(
+        feature = "serde",
+        serde(rename = "since_ms", serialize_with = "crate::data::millis")
+    )]
+    pub since: Duration,
+    /// The rule and the numbers for which it opened at first.
+    pub why: String,
+    /// What the calls were like for which it opened at first; `None` where nobody said it.
+    pub tripped_by: Option<Vec<CircuitBreakerSymptom>>,
+    /// How often it opened again since, because a probe failed or too many calls of its ramp.
+    pub reopened: u64,
 }
 
 /// The newest results of a circuit breaker.
@@ -241,6 +281,25 @@ impl CircuitBreaker {
 }
 
 impl State {
+    /// Why it would have left closed, while somebody has it refuse nothing.
+    pub(super) fn would_be_why(&self) -> Option<&Cause> {
+        let account = self.would_be().and(self.account());
+        account.map(|account| &*account.newest)
+    }
+
+    /// When there is a place for another probe at the latest, while all are taken.
+    pub(super) fn place_free_at(&self) -> Option<Nanos> {
+        match self.phase() {
+            Phase::HalfOpen { .. } if self.next_probe_at().is_none() => self.next_place_at(),
+            _ => None,
+        }
+    }
+
+    /// What there is to tell of the time since its rules opened it, until it closes.
+    pub(super) fn outage(&self) -> Option<&Outage> {
+        self.account()?.outage.as_ref()
+    }
+
     /// Which share of the calls it admits, and until when.
     pub(super) fn step(&self) -> Option<(Share, Nanos)> {
         match self.phase() {
@@ -266,6 +325,32 @@ impl State {
             }
             _ => None,
         }
+    }
+}
+
+impl CircuitBreakerOutage {
+    fn of(outage: &Outage, now: Nanos) -> Self {
+        Self {
+            since: until(now, outage.began),
+            why: outage.first.to_string(),
+            tripped_by: outage.first.symptoms().map(<[_]>::to_vec),
+            reopened: outage.reopened,
+        }
+    }
+}
+
+/// For whoever knows already why it opened the last time.
+impl fmt::Display for CircuitBreakerOutage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let since = Duration::from_secs(self.since.as_secs());
+        let times = if self.reopened == 1 { "time" } else { "times" };
+        write!(
+            f,
+            "not closed for {}; at first {}; opened again {} {times}",
+            Span(since),
+            self.why,
+            self.reopened
+        )
     }
 }
 
@@ -300,6 +385,10 @@ impl CircuitBreakerSnapshot {
                 .or(state.why())
                 .filter(|_| enabled)
                 .and_then(|cause| cause.symptoms().map(<[_]>::to_vec)),
+            outage: state
+                .outage()
+                .filter(|_| enabled)
+                .map(|outage| CircuitBreakerOutage::of(outage, now)),
             next_probe_in: state
                 .next_probe_at()
                 .filter(|_| enabled)
@@ -311,7 +400,13 @@ impl CircuitBreakerSnapshot {
             admitted_share: step.map(|(share, _)| share),
             next_step_in: step.map(|(_, ends)| until(ends, now)),
             probes_inside: probes_succeeded.and(u32::try_from(state.probes_inside()).ok()),
+            probes_allowed: probes_succeeded.map(|_| rules.half_open_calls),
             probes_succeeded,
+            probes_needed: probes_succeeded.map(|_| rules.success_threshold),
+            place_free_in: state
+                .place_free_at()
+                .filter(|_| enabled)
+                .map(|at| until(at, now)),
             failures_in_a_row: match rules.failures {
                 FailureRule::InARow(_) => Some(state.streak()),
                 _ => None,
@@ -360,6 +455,11 @@ impl Show for CircuitBreakerSnapshot {
             (Some(state), Some(reason)) => format!("{why}; it would be {state}: {reason}"),
             (Some(state), None) => format!("{why}; it would be {state}"),
             (None, _) => why,
+        };
+        let again = self.outage.as_ref().filter(|outage| outage.reopened > 0);
+        let why = match again {
+            Some(outage) => format!("{why}; {outage}"),
+            None => why,
         };
         noted(why, self.keys)
     }

@@ -1,5 +1,6 @@
 //! The pure machine of a circuit breaker: instants come in as values, and nothing else happens.
 
+use super::account::Account;
 use super::cause::Cause;
 use super::phase::{
     Admission, CircuitBreakerState, Climb, Phase, Probe, Totals, Transition, Watch, end,
@@ -34,7 +35,8 @@ pub(super) struct State {
     /// Who is inside half-open, in the order of their deadlines.
     probes: VecDeque<Probe>,
     next_probe: u64,
-    why: Option<Box<Cause>>,
+    /// Unless it is closed.
+    why: Option<Box<Account>>,
     totals: Totals,
     /// How long it was in each state before it came into the present one.
     spent: [Nanos; CircuitBreakerState::ALL.len()],
@@ -115,13 +117,13 @@ impl State {
     pub(super) fn why(&self) -> Option<&Cause> {
         match &self.watch {
             Some(watch) => Some(&watch.why),
-            None => self.why.as_deref(),
+            None => self.account().map(|account| &*account.newest),
         }
     }
 
-    /// Why it would have left closed, while somebody has it refuse nothing.
-    pub(super) fn would_be_why(&self) -> Option<&Cause> {
-        self.watch.as_ref().and(self.why.as_deref())
+    /// Why it is not closed, or would not be; of what somebody wants, only while it is not watched.
+    pub(super) fn account(&self) -> Option<&Account> {
+        self.why.as_deref()
     }
 
     /// From when to when it is open this time.
@@ -150,18 +152,17 @@ impl State {
         self.spent[state as usize].saturating_add(running)
     }
 
-    /// When the next probe is let through at the latest, if it is known.
+    /// When the next probe is let through, if it is known.
     pub(super) fn next_probe_at(&self) -> Option<Nanos> {
         match self.phase {
             Phase::Open { until, .. } => Some(until),
             Phase::HalfOpen { .. } if self.has_place() => Some(0),
-            Phase::HalfOpen { .. } => self.next_place_at(),
             _ => None,
         }
     }
 
     /// When so many probes have forfeited their places that there is one for another.
-    fn next_place_at(&self) -> Option<Nanos> {
+    pub(super) fn next_place_at(&self) -> Option<Nanos> {
         let too_many = self.probes.len() - self.rules.half_open_calls as usize;
         self.probes.get(too_many).map(|probe| probe.deadline)
     }
@@ -223,8 +224,9 @@ impl State {
     }
 
     /// Takes out the transitions since the last time, in order.
-    pub(super) fn take_transitions(&mut self) -> std::vec::Drain<'_, Transition> {
-        self.transitions.drain(..)
+    pub(super) fn take_transitions(&mut self) -> std::vec::IntoIter<Transition> {
+        // They are rare, and instances many: no room is kept for the next ones.
+        std::mem::take(&mut self.transitions).into_iter()
     }
 
     // What happens to it.
@@ -568,7 +570,7 @@ impl State {
     }
 
     pub(super) fn reset(&mut self, by_hand: Override, now: Nanos) {
-        self.steer(Phase::Closed, None, Cause::ByHand(by_hand), now);
+        self.steer(Phase::Closed, None, Cause::Reset(by_hand), now);
     }
 
     fn steer(&mut self, phase: Phase, watch: Option<Watch>, cause: Cause, now: Nanos) {
@@ -649,6 +651,7 @@ impl State {
         // Clocks are read before the lock is taken: another thread may have been here later.
         let at = at.max(self.since);
         let stayed = at - self.since;
+        let cause = Arc::new(cause);
         self.enter(phase, &cause, at);
         if self.watch.is_none() {
             let to = self.phase.kind();
@@ -664,13 +667,13 @@ impl State {
         self.spent[from as usize] += at - self.since();
         self.watch = watch.map(|watch| Box::new(Watch { since: at, ..watch }));
         self.lengthened = 0;
+        let cause = Arc::new(cause);
         self.enter(phase, &cause, at);
         let to = self.kind();
         self.transitions.push(Transition { from, to, cause });
     }
 
-    fn enter(&mut self, phase: Phase, cause: &Cause, at: Nanos) {
-        let counted = matches!(self.phase, Phase::Closed | Phase::Ramping(_));
+    fn enter(&mut self, phase: Phase, cause: &Arc<Cause>, at: Nanos) {
         self.since = at;
         self.phase = phase;
         self.generation += 1;
@@ -684,11 +687,14 @@ impl State {
                 self.symptoms.clear();
             }
             Phase::ForcedOpen { .. } | Phase::Disabled { .. } => {
-                self.why = Some(Box::new(cause.clone()));
+                self.why = Some(Box::new(Account::by_hand(cause)));
             }
-            // It stays open for what opened it in the first place, however its probes go.
-            _ if counted => self.why = Some(Box::new(cause.clone())),
-            _ => {}
+            Phase::Open { .. } => {
+                let before = self.why.take().map(|why| *why);
+                self.why = Some(Box::new(Account::opened(before, cause, at)));
+            }
+            // It recovers from what opened it last.
+            Phase::HalfOpen { .. } => {}
         }
         if let Phase::Closed = self.phase {
             self.why = None;

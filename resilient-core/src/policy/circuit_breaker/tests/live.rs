@@ -218,6 +218,7 @@ async fn a_snapshot_without_traffic_tells_the_truth() {
     let snapshot = breaker.snapshot();
     assert_eq!(snapshot.since, Some(5 * SECOND));
     assert_eq!(snapshot.next_probe_in, Some(Duration::ZERO));
+    assert_eq!(snapshot.place_free_in, None, "it is free");
     assert_eq!(snapshot.time_in.open, 30 * SECOND);
     let drill = Override::because("a drill").by("ana").lasting(60 * SECOND);
     breaker.disable(drill.clone());
@@ -233,6 +234,48 @@ async fn a_snapshot_without_traffic_tells_the_truth() {
     assert_eq!(snapshot.state, CircuitBreakerState::Closed);
     assert_eq!(snapshot.time_in.disabled, 60 * SECOND);
     assert_eq!((snapshot.why, snapshot.overridden), (None, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_tells_a_recovery_that_fails_from_what_began_it() {
+    let breaker = breaker(policy().failure_threshold(2).success_threshold(3));
+    for _ in 0..2 {
+        call(&breaker, Verdict::Failure).expect("closed");
+    }
+    let began = "2 of the last 2 calls failed (failure_threshold = 2)";
+    tokio::time::advance(30 * SECOND).await;
+    call(&breaker, Verdict::Success).expect("a probe");
+    tokio::time::advance(SECOND).await;
+    let frame = Frame::new();
+    let mut probe = breaker.admit(&frame).expect("another");
+    tokio::time::advance(4 * SECOND).await;
+    let seen = breaker.snapshot();
+    assert_eq!(
+        (seen.probes_inside, seen.probes_allowed),
+        (Some(1), Some(1))
+    );
+    assert_eq!(
+        (seen.probes_succeeded, seen.probes_needed),
+        (Some(1), Some(3))
+    );
+    assert_eq!(seen.next_probe_in, None, "nobody knows when it answers");
+    assert_eq!(seen.place_free_in, Some(26 * SECOND), "that is the latest");
+    probe.settle(Verdict::Failure);
+
+    tokio::time::advance(2500 * SECOND / 1000).await;
+    let seen = breaker.snapshot();
+    assert_eq!(seen.since, Some(SECOND * 5 / 2));
+    let why = "a probe failed, 1 had succeeded (success_threshold = 3)";
+    assert_eq!(seen.why.as_deref(), Some(why));
+    assert_eq!((seen.probes_allowed, seen.probes_needed), (None, None));
+    let table = crate::policy::Show::note(&seen);
+    let outage = seen.outage.expect("it has not closed");
+    assert_eq!((outage.since, outage.reopened), (SECOND * 75 / 2, 1));
+    assert_eq!(outage.why, began);
+    assert_eq!(
+        table,
+        format!("{why}; not closed for 37s; at first {began}; opened again 1 time")
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -377,7 +420,7 @@ fn a_subscriber_may_look_steer_and_panic_without_wedging_anything() {
         *written,
         [
             "closed > open: 1 of the last 1 call failed (failure_threshold = 1)",
-            "open > closed: from inside",
+            "open > closed: reset: from inside",
             "closed > forced_open: a drill",
         ]
     );

@@ -176,6 +176,8 @@ struct Oracle {
     /// While it is only watched: since when, and until when.
     watched: Option<(Nanos, Nanos)>,
     lengthened: u32,
+    /// Since when it has not been closed, and how often it opened since.
+    outage: Option<(Nanos, u64)>,
     streak: u32,
     log: Vec<Record>,
     counts: CircuitBreakerCounts,
@@ -202,6 +204,7 @@ impl Oracle {
             since: now,
             watched: None,
             lengthened: 0,
+            outage: None,
             streak: 0,
             log: Vec::new(),
             counts: CircuitBreakerCounts::default(),
@@ -255,6 +258,12 @@ impl Oracle {
             self.log.clear();
             self.streak = 0;
         }
+        self.outage = match (&self.phase, self.outage) {
+            (Phase::Open(_), None) => Some((at, 0)),
+            (Phase::Open(_), Some((began, again))) => Some((began, again + 1)),
+            (Phase::HalfOpen { .. } | Phase::Ramping { .. }, outage) => outage,
+            _ => None,
+        };
     }
 
     fn open(&mut self, now: Nanos) {
@@ -566,11 +575,19 @@ impl Oracle {
         prop_assert_eq!(seen.would_be, would_be);
         let left = would_be.is_some_and(|state| state != CircuitBreakerState::Closed);
         prop_assert_eq!(seen.would_be_why.is_some(), left);
-        let next = match &self.phase {
-            Phase::Open(end) => Some(*end - now),
-            Phase::HalfOpen { inside, .. } => Some(self.next_place(inside, now)),
-            _ => None,
+        let limit = self.numbers.half_open_calls as usize;
+        let (next, free) = match &self.phase {
+            Phase::Open(end) => (Some(*end - now), None),
+            Phase::HalfOpen { inside, .. } if inside.len() < limit => (Some(0), None),
+            Phase::HalfOpen { inside, .. } => (None, Some(self.next_place(inside, now))),
+            _ => (None, None),
         };
+        prop_assert_eq!(seen.place_free_in, free.map(Duration::from_nanos));
+        let outage = seen.outage.as_ref();
+        let outage = outage.map(|outage| (outage.since, outage.reopened));
+        let expected = self.outage.map(|(began, again)| (now - began, again));
+        let expected = expected.map(|(since, again)| (Duration::from_nanos(since), again));
+        prop_assert_eq!(outage, expected);
         let opening = match &self.phase {
             Phase::Open(end) => Some(Duration::from_nanos(*end - self.since)),
             _ => None,

@@ -131,6 +131,11 @@ impl Machine {
         assert_eq!(self.kind(), expected);
     }
 
+    fn outage(&self) -> (Nanos, String, u64) {
+        let outage = self.state.outage().expect("it has not closed");
+        (outage.began, outage.first.to_string(), outage.reopened)
+    }
+
     fn why(&mut self) -> String {
         self.state.why().expect("it left closed").to_string()
     }
@@ -405,18 +410,64 @@ fn enough_successes_close_it_with_an_empty_window() {
 }
 
 #[test]
-fn one_failed_probe_opens_it_for_a_new_full_time_and_it_stays_open_for_the_first_reason() {
+fn one_failed_probe_opens_it_for_a_new_full_time_and_that_is_why_it_is_open() {
     let mut machine = Machine::new(rate(75, 4).open_for(seconds(1)).success_threshold(3));
     machine.run("FFFF");
     machine.wait(SECOND);
     assert_eq!(machine.run("SSFS"), 1);
     assert_eq!(machine.enter().err(), Some(Admission::Open(SECOND)));
-    assert_eq!(machine.why(), "failure rate 100% of 4 calls reached 75%");
+    let why = "a probe failed, 2 had succeeded (success_threshold = 3)";
+    assert_eq!(machine.why(), why);
     let last = machine.state.take_transitions().next_back();
-    assert_eq!(
-        last.expect("it opened").cause.to_string(),
-        "a probe failed, 2 had succeeded (success_threshold = 3)"
-    );
+    assert_eq!(last.expect("it opened").cause.to_string(), why);
+}
+
+#[test]
+fn until_it_closes_it_knows_since_when_what_opened_it_at_first_and_how_often_again() {
+    let mut machine = Machine::new(ramped(&[50]));
+    machine.run("FFF");
+    let (began, first) = (machine.now, machine.why());
+    assert_eq!(machine.outage(), (began, first.clone(), 0));
+    for again in 1..=3 {
+        machine.opens_for("");
+        assert_eq!(machine.outage(), (began, first.clone(), again - 1));
+        machine.run("F");
+        assert_eq!(machine.outage(), (began, first.clone(), again));
+        assert_ne!(machine.why(), first);
+    }
+    machine.opens_for("");
+    machine.run("S");
+    machine.is(Ramping);
+    machine.run("FFFFFF");
+    machine.is(Open);
+    assert_eq!(machine.outage(), (began, first, 4), "from the ramp, too");
+    machine.opens_for("");
+    machine.run("S");
+    machine.wait(10 * SECOND);
+    machine.is(Closed);
+    assert!(machine.state.outage().is_none());
+    machine.run("FFF");
+    assert_eq!(machine.outage(), (machine.now, machine.why(), 0));
+}
+
+#[test]
+fn what_is_done_by_hand_is_no_outage() {
+    let mut machine = Machine::new(policy().failure_threshold(1));
+    machine.run("F");
+    machine.state.force_open("a drill".into(), machine.now);
+    assert!(machine.state.outage().is_none());
+    machine.state.metrics_only("a trial".into(), machine.now);
+    machine.run("F");
+    let (_, first, again) = machine.outage();
+    let would_be = "1 of the last 1 call failed (failure_threshold = 1)";
+    assert_eq!((first.as_str(), again), (would_be, 0), "as it would be");
+    machine.state.reset("seen".into(), machine.now);
+    assert!(machine.state.outage().is_none());
+    machine.state.take_transitions();
+    machine
+        .state
+        .reset(Override::because("well").by("ana"), machine.now);
+    assert_eq!(machine.steps(), ["closed > closed: reset: well, by ana"]);
 }
 
 #[test]
