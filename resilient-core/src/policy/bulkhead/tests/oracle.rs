@@ -316,7 +316,8 @@ async fn compare(written: Written, steps: Vec<Step>) -> Result<(), TestCaseError
             Step::Poll(_) | Step::Drop(..) | Step::Leave(..) => {}
         }
         let look = bulkhead.look();
-        prop_assert_eq!(look.limit, oracle.written.limit().map(|limit| limit as u32));
+        let limit = look.limit.map(|limit| limit as usize);
+        prop_assert_eq!(limit, oracle.written.limit());
         prop_assert_eq!(look.inside as usize, oracle.inside);
         prop_assert_eq!(look.waiting as usize, oracle.line.len());
         prop_assert_eq!(look.admitted, oracle.admitted);

@@ -497,24 +497,24 @@ async fn compare(written: Written, steps: Vec<Step>) -> Result<(), TestCaseError
     let began = Instant::now();
     let frames: Vec<Frame> = steps.iter().map(|_| Frame::new()).collect();
     let hedge = Hedge::new("compared", &written.policy());
+    let start = time::now() / 1_000_000;
     let mut oracle = Oracle {
         written,
         // The clock of the process does not begin with the history, and the budget looks at it.
-        now: time::now() / 1_000_000,
+        now: start,
         spent: Vec::new(),
         hedged: 0,
         extra_attempts: 0,
         won: 0,
         suppressed: 0,
     };
-    let begin = oracle.now;
     let mut calls: Vec<Running<'_>> = Vec::new();
     for (step, frame) in steps.into_iter().zip(&frames) {
         match step {
             Step::Start(deadline, queued) => {
                 let mut call = Running::new(&hedge, frame, queued);
                 if let Some(deadline) = deadline {
-                    call = call.until(begin + deadline, began + ms(deadline));
+                    call = call.until(start + deadline, began + ms(deadline));
                 }
                 calls.push(call);
             }

@@ -526,8 +526,8 @@ async fn compare(numbers: Numbers, steps: Vec<Step>) -> Result<(), TestCaseError
             }
             Step::Adjust(enabled, max_wait) => {
                 let numbers = Numbers {
-                    enabled,
                     max_wait,
+                    enabled,
                     ..limit.numbers
                 };
                 limiter.reconfigure(&numbers.policy());
