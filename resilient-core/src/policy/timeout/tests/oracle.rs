@@ -213,7 +213,8 @@ impl Oracle {
             };
             let end = self.end(place).expect("it has begun");
             let after = ms(end.saturating_sub(begun));
-            let rejected = if end < begun + length {
+            // Who is given no time at all is not cut off before that.
+            let rejected = if after < ms(length) {
                 Rejected::timed_out_early(name, after)
             } else {
                 Rejected::timed_out(name, after)
