@@ -398,6 +398,56 @@ async fn a_refusal_is_found_behind_context_and_further_errors() {
     );
 }
 
+/// Says nothing of itself but its source.
+#[derive(Debug, thiserror::Error)]
+#[error("the price of a book")]
+struct Caused<E: Error + 'static>(#[source] E);
+
+impl<E: Error + From<Rejected>> From<Rejected> for Caused<E> {
+    fn from(rejected: Rejected) -> Self {
+        Self(rejected.into())
+    }
+}
+
+/// No `Error`: what it hides is found by what `io::Error` says of itself, or not at all.
+#[derive(Debug, Classify)]
+#[class(forward)]
+struct Bytes(io::Error);
+
+impl From<Rejected> for Bytes {
+    fn from(rejected: Rejected) -> Self {
+        Self(rejected.into())
+    }
+}
+
+#[circuit_breaker("classes.caused", failure_threshold = 1)]
+#[retry(3, backoff = fixed(0s))]
+async fn caused(runs: &AtomicU32, refused: Rejected) -> Result<(), Caused<Caused<Rejected>>> {
+    runs.fetch_add(1, Ordering::Relaxed);
+    Err(Caused(Caused(refused)))
+}
+
+#[circuit_breaker("classes.bytes", failure_threshold = 1)]
+#[retry(3, backoff = fixed(0s))]
+async fn bytes(runs: &AtomicU32, refused: Rejected) -> Result<(), Bytes> {
+    runs.fetch_add(1, Ordering::Relaxed);
+    Err(Bytes(io::Error::other(Caused(Caused(refused)))))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_is_found_two_sources_below_an_error_that_says_nothing() {
+    let refused = Rejected::forced_open("another");
+    let (.., runs, _) = measured(async |runs| caused(runs, refused).await).await;
+    assert_eq!(runs, 1, "it is final");
+    let (.., runs, _) = measured(async |runs| bytes(runs, refused).await).await;
+    assert_eq!(runs, 1);
+    for name in ["classes.caused", "classes.bytes"] {
+        let breaker = registry().circuit_breaker(name).expect("it was called");
+        let counts = breaker.snapshot().counts;
+        assert_eq!((counts.ignored, counts.failure), (1, 0), "{name}");
+    }
+}
+
 #[retry(3, backoff = fixed(0s))]
 async fn generic<E>(runs: &AtomicU32, error: impl Fn() -> E) -> Result<(), E> {
     runs.fetch_add(1, Ordering::Relaxed);

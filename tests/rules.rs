@@ -76,6 +76,56 @@ async fn a_refusal_of_another_function_is_one_and_its_timeout_is_a_failure() {
     assert_eq!(calls(1, || inner(&body)).await, "ok");
 }
 
+#[circuit_breaker("rules.every_kind", failure_threshold = 1)]
+async fn meets(refused: Rejected) -> Result<(), Rejected> {
+    Err(refused)
+}
+
+#[circuit_breaker(
+    "rules.every_kind_counted",
+    failure_threshold = 1,
+    count_rejections = true
+)]
+async fn meets_and_counts(refused: Rejected) -> Result<(), Rejected> {
+    Err(refused)
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_refusal_of_each_kind_is_to_a_breaker_alone_and_with_count_rejections() {
+    let (ignored, failure) = ((1, 0), (0, 1));
+    let wait = Duration::from_secs(7);
+    for (refused, alone, counted) in [
+        (Rejected::bulkhead_full("inner"), ignored, failure),
+        (Rejected::rate_limited("inner", wait), ignored, failure),
+        (Rejected::too_costly("inner", 9, 4), ignored, failure),
+        (Rejected::circuit_open("inner", wait), ignored, failure),
+        (Rejected::forced_open("inner"), ignored, failure),
+        (Rejected::no_time_left("inner"), ignored, failure),
+        (Rejected::timed_out("inner", wait), failure, failure),
+        (Rejected::timed_out_early("inner", wait), failure, failure),
+        #[cfg(feature = "testing")]
+        (Rejected::injected("inner"), failure, failure),
+    ] {
+        let names = ["rules.every_kind", "rules.every_kind_counted"];
+        let before = names.map(|name| {
+            breaker(name).reset("another kind");
+            counts(name)
+        });
+        assert_eq!(meets(refused).await, Err(refused));
+        assert_eq!(meets_and_counts(refused).await, Err(refused));
+        for ((name, before), expected) in names.iter().zip(before).zip([alone, counted]) {
+            let after = counts(name);
+            let seen = (
+                after.ignored - before.ignored,
+                after.failure - before.failure,
+            );
+            assert_eq!(seen, expected, "{refused}: {name}");
+            let opened = if expected == failure { Open } else { Closed };
+            assert_eq!(state(name), opened, "{refused}: {name}");
+        }
+    }
+}
+
 #[rate_limit("rules.first", 1/h, burst = 1)]
 #[bulkhead("rules.first", 5)]
 #[circuit_breaker("rules.first")]

@@ -7,7 +7,7 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use resilient_histories::histories::{all, play};
 
 /// The number of a history is part of the corpus: new ones come at the end.
-const HISTORIES: [&str; 23] = [
+const HISTORIES: [&str; 25] = [
     "delays_without_jitter_never_shrink_and_stay_between_base_and_cap",
     "jitter_keeps_to_the_bounds_of_its_rule",
     "decorrelated_delays_keep_to_base_cap_and_three_times_the_one_before",
@@ -31,6 +31,8 @@ const HISTORIES: [&str; 23] = [
     "a_window_of_time_holds_exactly_its_newest_buckets",
     "a_bucket_whose_settings_change_is_as_full_as_a_count_of_tokens_says",
     "the_delays_of_a_call_are_those_of_a_list_while_its_settings_change",
+    "the_attempts_of_a_race_begin_and_end_as_a_list_of_them_says",
+    "a_percentile_is_what_a_sorted_list_of_the_newest_calls_says",
 ];
 
 fuzz_target!(

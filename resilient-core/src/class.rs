@@ -402,6 +402,28 @@ mod tests {
         assert_eq!(io::Error::other("x").rejected(), None);
     }
 
+    /// Says nothing of itself but its source.
+    #[derive(Debug, thiserror::Error)]
+    #[error("it failed")]
+    struct Caused<E: Error + 'static>(#[source] E);
+
+    #[test]
+    fn a_refusal_is_found_as_deep_below_an_io_error_as_it_may_be() {
+        for refused in [
+            Rejected::bulkhead_full("x"),
+            Rejected::timed_out("x", Duration::from_secs(1)),
+        ] {
+            let found = Diagnosis::Rejected(refused);
+            assert_eq!(Diagnosis::of(&io::Error::other(Caused(refused))), found);
+            let deep = Caused(Caused(Caused(refused)));
+            assert_eq!(Diagnosis::of(&io::Error::other(deep)), found);
+            let nested = Caused(io::Error::other(Caused(refused)));
+            assert_eq!(Diagnosis::of(&io::Error::other(nested)), found);
+        }
+        let other = io::Error::other(Caused(Caused(std::fmt::Error)));
+        assert_eq!(other.rejected(), None);
+    }
+
     #[test]
     fn a_box_an_arc_and_a_reference_say_what_is_inside() {
         let error = || io::Error::from(io::ErrorKind::TimedOut);

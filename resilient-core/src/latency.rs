@@ -156,9 +156,10 @@ impl Latencies {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const MILLI: Nanos = 1_000_000;
     const P95: Share = Share::percent(95);
@@ -234,5 +235,55 @@ mod tests {
             latencies.percentile(P95).map(bucket),
             Some(bucket(MILLI * 3))
         );
+    }
+
+    // ---- Against a list of all lengths
+
+    /// So many calls which took so long.
+    fn lengths() -> impl Strategy<Value = (Nanos, usize)> {
+        let length = prop_oneof![
+            6 => (0..48_u32, any::<u64>()).prop_map(|(doublings, within)| {
+                let shortest = 1 << doublings;
+                shortest + within % shortest
+            }),
+            1 => Just(0),
+            1 => Just(Nanos::MAX),
+        ];
+        let times = prop_oneof![9 => 1..4_usize, 9 => 4..60_usize, 2 => 60..600_usize];
+        (length, times)
+    }
+
+    /// The one at which this share of them is reached, the shortest first.
+    fn nearest_rank(lengths: &[Nanos], parts: u64) -> Option<Nanos> {
+        let mut newest = lengths[lengths.len().saturating_sub(1_000)..].to_vec();
+        newest.sort_unstable();
+        let rank = (parts * newest.len() as u64).div_ceil(1_000_000);
+        let place = usize::try_from(rank).expect("of a list").checked_sub(1)?;
+        newest.get(place).copied().filter(|_| newest.len() >= 100)
+    }
+
+    crate::tests::histories! {
+        #[test]
+        fn a_percentile_is_what_a_sorted_list_of_the_newest_calls_says(
+            steps in crate::tests::steps((lengths(), 500_000..=999_000_u32), 1..25),
+        ) {
+            const LONGEST: Nanos = (1 << 42) - 1;
+            let latencies = Latencies::new();
+            let mut all = Vec::new();
+            for ((length, times), parts) in steps {
+                let looks = (0..times).filter(|_| latencies.add(length)).count();
+                let before = all.len() / 20;
+                all.resize(all.len() + times, length);
+                prop_assert_eq!(looks, all.len() / 20 - before);
+                let known = &all[..all.len() / 20 * 20];
+                let found = latencies.percentile(Share::parts_per_million(parts));
+                let exact = nearest_rank(known, u64::from(parts)).map(|exact| exact.min(LONGEST));
+                prop_assert_eq!(found.is_some(), exact.is_some());
+                if let Some((found, exact)) = found.zip(exact) {
+                    prop_assert!(found >= exact, "{found} of {exact}");
+                    prop_assert!(found - exact <= (exact / 32).max(1_023), "{found} of {exact}");
+                }
+            }
+        }
     }
 }

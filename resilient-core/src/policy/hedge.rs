@@ -521,7 +521,8 @@ impl LivePolicy for Hedge {
         hedge
     }
 
-    /// Holds for calls that begin later; a budget for calls that are under way too.
+    /// Holds for calls that begin later. Calls under way go by another budget at once, and by another
+    /// `after`, or none, when they next begin to wait for an extra attempt.
     fn reconfigure(&self, policy: &HedgePolicy) {
         let mut held = self.held.lock();
         let settings = HedgeSettings::of(policy);
@@ -628,5 +629,5 @@ impl Show for HedgeSnapshot {
 
 // ---- Tests
 
-#[cfg(test)]
+#[cfg(any(test, resilient_fuzz))]
 mod tests;

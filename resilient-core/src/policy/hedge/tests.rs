@@ -1,6 +1,8 @@
 //! Pure state first, then one race after another in paused time. What a stack makes of it is in
 //! `tests/hedge.rs`.
 
+mod oracle;
+
 use super::*;
 use crate::class::{Class, RetryHint};
 use crate::error::Rejected;

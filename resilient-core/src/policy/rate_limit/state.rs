@@ -188,7 +188,10 @@ impl Window {
     /// A new window that takes the place of something else, of which there was so much left.
     pub(super) fn after(mut self, left: Option<Left>) -> Self {
         if let Some(left) = left {
+            let seen = self.seen;
             self.begin_again(left.from);
+            // It may begin later than now: waits are reckoned from now all the same.
+            self.seen = seen;
             let taken = left.taken_of(self.count.into());
             self.take(u32::try_from(taken).unwrap_or(u32::MAX), left.from);
         }

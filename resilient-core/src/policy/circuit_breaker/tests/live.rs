@@ -68,6 +68,91 @@ async fn what_a_policy_further_in_refused_is_ignored_and_a_timeout_is_a_failure(
     assert_eq!(breaker.state(), CircuitBreakerState::Open);
 }
 
+/// What an outer breaker takes a refusal for, alone and with `count_rejections`.
+fn refusals_of_every_kind() -> Vec<(Rejected, Outcome, Outcome)> {
+    use Outcome::{Failure, Ignored};
+    let rows = vec![
+        (Rejected::bulkhead_full("x"), Ignored, Failure),
+        (Rejected::rate_limited("x", SECOND), Ignored, Failure),
+        (Rejected::too_costly("x", 9, 4), Ignored, Failure),
+        (Rejected::circuit_open("x", SECOND), Ignored, Failure),
+        (Rejected::forced_open("x"), Ignored, Failure),
+        (Rejected::no_time_left("x"), Ignored, Failure),
+        (Rejected::timed_out("x", SECOND), Failure, Failure),
+        (Rejected::timed_out_early("x", SECOND), Failure, Failure),
+        #[cfg(feature = "testing")]
+        (Rejected::injected("x"), Failure, Failure),
+    ];
+    for (refused, ..) in &rows {
+        // A new kind needs a row above.
+        match refused {
+            Rejected::BulkheadFull(_)
+            | Rejected::RateLimited(_)
+            | Rejected::TooCostly(_)
+            | Rejected::CircuitOpen(_)
+            | Rejected::ForcedOpen(_)
+            | Rejected::NoTimeLeft(_)
+            | Rejected::TimedOut(_) => {}
+            #[cfg(feature = "testing")]
+            Rejected::Injected(_) => {}
+        }
+    }
+    rows
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_refusal_of_each_kind_is_taken_for_closed_and_as_a_probe() {
+    use crate::class::Diagnosis;
+    use crate::outcome::{Failure, Inside, Judge};
+
+    type Answer = Result<(), Rejected>;
+    for (refused, alone, counted) in refusals_of_every_kind() {
+        // From a policy in the same stack, and out of another function, by its error.
+        let within: Inside<(), Rejected> = Err(Failure::Rejected(refused));
+        let further_in: Inside<(), Rejected> = Err(Failure::Error(refused));
+        for (outcome, (counts, expected)) in [within, further_in]
+            .iter()
+            .flat_map(|outcome| [(outcome, (false, alone)), (outcome, (true, counted))])
+        {
+            let verdict = || {
+                Judge::<Answer>::new()
+                    .when(|_| unreachable!("a refusal is no error"))
+                    .unless(|_| unreachable!("a refusal is no error"))
+                    .verdict_with(outcome, Diagnosis::of)
+            };
+            let policy = policy().failure_threshold(1).success_threshold(1);
+            let breaker = breaker(policy.count_rejections(counts));
+            call(&breaker, verdict()).expect("closed");
+            let seen = breaker.snapshot().counts;
+            let is_failure = expected == Outcome::Failure;
+            let expected = (u64::from(!is_failure), u64::from(is_failure));
+            assert_eq!((seen.ignored, seen.failure), expected, "{refused}");
+            assert_eq!(
+                breaker.state() == CircuitBreakerState::Open,
+                is_failure,
+                "{refused}"
+            );
+
+            breaker.reset("as a probe");
+            call(&breaker, Verdict::Failure).expect("closed");
+            tokio::time::advance(30 * SECOND).await;
+            call(&breaker, verdict()).expect("a probe");
+            let after = if is_failure {
+                CircuitBreakerState::Open
+            } else {
+                CircuitBreakerState::HalfOpen
+            };
+            assert_eq!(breaker.state(), after, "{refused}");
+            let next = call(&breaker, Verdict::Success);
+            assert_eq!(
+                next.is_ok(),
+                !is_failure,
+                "it gave its place back: {refused}"
+            );
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn with_count_rejections_three_refusals_open_it_and_who_is_inside_ends_well() {
     let breaker = breaker(policy().failure_threshold(3).count_rejections(true));

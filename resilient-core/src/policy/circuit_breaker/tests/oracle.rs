@@ -2,6 +2,7 @@
 
 use super::super::*;
 use super::Recorder;
+use crate::class::{Class, RetryHint};
 use crate::outcome::Verdict;
 use crate::setting::{Ramp, Share};
 use proptest::prelude::*;
@@ -36,11 +37,13 @@ struct Numbers {
     half_open_for: Nanos,
     ramp: &'static [u32],
     count_rejections: bool,
+    obey_retry_after: bool,
+    enabled: bool,
 }
 
 impl Numbers {
     /// Some of these numbers replaced by others.
-    fn mixed(self, other: Self, which: [bool; 6]) -> Self {
+    fn mixed(self, other: Self, which: [bool; 7]) -> Self {
         let mut mixed = self;
         if which[0] {
             mixed.failures = other.failures;
@@ -65,6 +68,10 @@ impl Numbers {
         if which[5] {
             mixed.ramp = other.ramp;
         }
+        if which[6] {
+            mixed.obey_retry_after = other.obey_retry_after;
+            mixed.enabled = other.enabled;
+        }
         mixed
     }
 
@@ -81,8 +88,12 @@ impl Numbers {
         Nanos::try_from(length).expect("capped")
     }
 
-    /// The shortest and the longest time that chance can make of it.
-    fn open_times(&self, lengthened: u32) -> (Nanos, Nanos) {
+    /// The shortest and the longest time that chance can make of it, or for how long the callee asked.
+    fn open_times(&self, asked: Option<Nanos>, lengthened: u32) -> (Nanos, Nanos) {
+        if let Some(asked) = asked.filter(|_| self.obey_retry_after) {
+            let length = asked.min(self.longest_open());
+            return (length, length);
+        }
         let length = self.lengthened(lengthened);
         let part = length * Nanos::from(self.open_jitter) / 1_000_000;
         (length - part, (length + part).min(self.longest_open()))
@@ -111,7 +122,9 @@ impl Numbers {
             .half_open_calls(self.half_open_calls)
             .success_threshold(self.success_threshold)
             .half_open_for(duration(self.half_open_for))
-            .count_rejections(self.count_rejections);
+            .count_rejections(self.count_rejections)
+            .obey_retry_after(self.obey_retry_after)
+            .enabled(self.enabled);
         policy = match self.failures {
             Failures::InARow(threshold) | Failures::Among(threshold) => {
                 policy.failure_threshold(threshold)
@@ -153,7 +166,8 @@ struct Record {
 #[derive(Clone, Debug)]
 enum Phase {
     Closed,
-    Open(Nanos),
+    /// Until when, and for how long the callee asked.
+    Open(Nanos, Option<Nanos>),
     HalfOpen {
         ok: u32,
         inside: Vec<(usize, Nanos)>,
@@ -193,6 +207,8 @@ struct Inside {
     at: Nanos,
     /// Whether anybody wanted to know how long it takes when it was let in.
     timed: bool,
+    /// Whether the breaker was switched off, and has nothing to do with it.
+    off: bool,
 }
 
 impl Oracle {
@@ -213,6 +229,14 @@ impl Oracle {
     }
 
     fn state(&self) -> CircuitBreakerState {
+        if !self.numbers.enabled {
+            return CircuitBreakerState::Disabled;
+        }
+        self.steered_state()
+    }
+
+    /// The state that is left and entered, also while it is switched off.
+    fn steered_state(&self) -> CircuitBreakerState {
         match self.watched {
             Some(_) => CircuitBreakerState::MetricsOnly,
             None => self.phase_state(),
@@ -222,7 +246,7 @@ impl Oracle {
     fn phase_state(&self) -> CircuitBreakerState {
         match self.phase {
             Phase::Closed => CircuitBreakerState::Closed,
-            Phase::Open(_) => CircuitBreakerState::Open,
+            Phase::Open(..) => CircuitBreakerState::Open,
             Phase::HalfOpen { .. } => CircuitBreakerState::HalfOpen,
             Phase::Ramping { .. } => CircuitBreakerState::Ramping,
             Phase::Forced(_) => CircuitBreakerState::ForcedOpen,
@@ -242,11 +266,11 @@ impl Oracle {
 
     /// By hand, or at the end of that.
     fn switch(&mut self, phase: Phase, watched: Option<Nanos>, at: Nanos) {
-        let from = self.state();
+        let from = self.steered_state();
         self.phase = phase;
         self.watched = watched.map(|end| (at, end));
         self.lengthened = 0;
-        let to = self.state();
+        let to = self.steered_state();
         self.transitions.push(format!("{from} > {to}"));
         self.begin(at);
     }
@@ -259,14 +283,14 @@ impl Oracle {
             self.streak = 0;
         }
         self.outage = match (&self.phase, self.outage) {
-            (Phase::Open(_), None) => Some((at, 0)),
-            (Phase::Open(_), Some((began, again))) => Some((began, again + 1)),
+            (Phase::Open(..), None) => Some((at, 0)),
+            (Phase::Open(..), Some((began, again))) => Some((began, again + 1)),
             (Phase::HalfOpen { .. } | Phase::Ramping { .. }, outage) => outage,
             _ => None,
         };
     }
 
-    fn open(&mut self, now: Nanos) {
+    fn open(&mut self, asked: Option<Nanos>, now: Nanos) {
         if matches!(self.phase, Phase::Closed) {
             let mut left = now - self.since;
             while self.lengthened > 0 && left >= self.numbers.open_for {
@@ -281,13 +305,13 @@ impl Oracle {
         if self.watched.is_none() {
             self.counts.opened += 1;
         }
-        let (shortest, _) = self.numbers.open_times(self.lengthened);
-        self.go(Phase::Open(now + shortest), now);
+        let (shortest, _) = self.numbers.open_times(asked, self.lengthened);
+        self.go(Phase::Open(now + shortest, asked), now);
     }
 
     /// Takes over what chance has decided, if it was allowed to.
     fn learn(&mut self, breaker: &CircuitBreaker) -> Result<(), TestCaseError> {
-        let Phase::Open(end) = &mut self.phase else {
+        let Phase::Open(end, asked) = &mut self.phase else {
             return Ok(());
         };
         let locked = breaker.locked.lock();
@@ -301,7 +325,7 @@ impl Oracle {
             super::super::Phase::HalfOpen { .. } => locked.state.since(),
             other => return Err(TestCaseError::fail(format!("{other:?}, not open"))),
         };
-        let (shortest, longest) = self.numbers.open_times(self.lengthened);
+        let (shortest, longest) = self.numbers.open_times(*asked, self.lengthened);
         let length = seen - self.since;
         prop_assert!((shortest..=longest).contains(&length), "{}", length);
         *end = seen;
@@ -334,7 +358,9 @@ impl Oracle {
             self.log = self.held(now);
         }
         match &mut self.phase {
-            Phase::Open(end) => *end = self.since + numbers.open_times(self.lengthened).0,
+            Phase::Open(end, asked) => {
+                *end = self.since + numbers.open_times(*asked, self.lengthened).0;
+            }
             Phase::Ramping { step, .. } if numbers.ramp.is_empty() => *step = 0,
             Phase::Ramping { step, .. } => *step = (*step).min(numbers.ramp.len() - 1),
             _ => {}
@@ -348,7 +374,7 @@ impl Oracle {
             self.switch(Phase::Closed, None, end);
         }
         match &mut self.phase {
-            Phase::Open(end) if *end <= now => {
+            Phase::Open(end, _) if *end <= now => {
                 let end = *end;
                 self.go(
                     Phase::HalfOpen {
@@ -394,10 +420,20 @@ impl Oracle {
 
     /// Let in, refused for so long, or refused because it is forced.
     fn admit(&mut self, number: usize, now: Nanos) -> Result<Inside, Option<Nanos>> {
+        let mut inside = Inside {
+            number,
+            epoch: None,
+            at: now,
+            timed: self.numbers.slow.is_some(),
+            off: !self.numbers.enabled,
+        };
+        if inside.off {
+            return Ok(inside);
+        }
         self.look(now);
         let refused = match self.phase.clone() {
             Phase::Closed | Phase::Disabled(_) => None,
-            Phase::Open(end) => Some(Some(end - now)),
+            Phase::Open(end, _) => Some(Some(end - now)),
             Phase::Forced(_) => Some(None),
             Phase::HalfOpen { ok, mut inside } => {
                 let wait = self.next_place(&inside, now);
@@ -417,12 +453,7 @@ impl Oracle {
                 (!admitted).then_some(Some(began + self.numbers.open_for - now))
             }
         };
-        let mut inside = Inside {
-            number,
-            epoch: Some(self.epoch),
-            at: now,
-            timed: self.numbers.slow.is_some(),
-        };
+        inside.epoch = Some(self.epoch);
         if let Some(refused) = refused {
             if self.watched.is_none() {
                 self.counts.rejected += 1;
@@ -502,8 +533,13 @@ impl Oracle {
                 .is_some_and(|(_, parts)| reached(slow, parts))
     }
 
-    fn settle(&mut self, call: Inside, outcome: Outcome, now: Nanos) {
+    fn settle(&mut self, call: Inside, ending: Ending, now: Nanos) {
+        if call.off {
+            return;
+        }
         self.look(now);
+        let outcome = ending.outcome(&self.numbers);
+        let asked = ending.asked(&self.numbers);
         match outcome {
             Outcome::Success => self.counts.success += 1,
             Outcome::Failure => self.counts.failure += 1,
@@ -519,6 +555,7 @@ impl Oracle {
         let mut open = false;
         let mut close = false;
         match &mut self.phase {
+            Phase::Closed | Phase::Ramping { .. } if asked.is_some() => open = true,
             Phase::Closed | Phase::Ramping { .. } if decides => {
                 let slow = self
                     .numbers
@@ -548,7 +585,7 @@ impl Oracle {
             _ => {}
         }
         if open {
-            self.open(now);
+            self.open(asked, now);
         } else if close && self.numbers.ramp.is_empty() {
             self.go(Phase::Closed, now);
         } else if close {
@@ -565,19 +602,22 @@ impl Oracle {
         self.look(now);
         prop_assert_eq!(seen.state, self.state());
         prop_assert_eq!(seen.counts, self.counts);
+        let on = self.numbers.enabled;
         let since = self.watched.map_or(self.since, |(since, _)| since);
-        prop_assert_eq!(seen.since, Some(Duration::from_nanos(now - since)));
+        let since = on.then_some(Duration::from_nanos(now - since));
+        prop_assert_eq!(seen.since, since);
         prop_assert_eq!(
             seen.why.is_none(),
             seen.state == CircuitBreakerState::Closed
         );
-        let would_be = self.watched.map(|_| self.phase_state());
+        let would_be = self.watched.filter(|_| on).map(|_| self.phase_state());
         prop_assert_eq!(seen.would_be, would_be);
         let left = would_be.is_some_and(|state| state != CircuitBreakerState::Closed);
         prop_assert_eq!(seen.would_be_why.is_some(), left);
         let limit = self.numbers.half_open_calls as usize;
         let (next, free) = match &self.phase {
-            Phase::Open(end) => (Some(*end - now), None),
+            _ if !on => (None, None),
+            Phase::Open(end, _) => (Some(*end - now), None),
             Phase::HalfOpen { inside, .. } if inside.len() < limit => (Some(0), None),
             Phase::HalfOpen { inside, .. } => (None, Some(self.next_place(inside, now))),
             _ => (None, None),
@@ -585,16 +625,19 @@ impl Oracle {
         prop_assert_eq!(seen.place_free_in, free.map(Duration::from_nanos));
         let outage = seen.outage.as_ref();
         let outage = outage.map(|outage| (outage.since, outage.reopened));
-        let expected = self.outage.map(|(began, again)| (now - began, again));
+        let expected = self
+            .outage
+            .filter(|_| on)
+            .map(|(began, again)| (now - began, again));
         let expected = expected.map(|(since, again)| (Duration::from_nanos(since), again));
         prop_assert_eq!(outage, expected);
         let opening = match &self.phase {
-            Phase::Open(end) => Some(Duration::from_nanos(*end - self.since)),
+            Phase::Open(end, _) if on => Some(Duration::from_nanos(*end - self.since)),
             _ => None,
         };
         prop_assert_eq!(seen.open_for, opening);
         let step = match &self.phase {
-            Phase::Ramping { step, began, .. } => Some((
+            Phase::Ramping { step, began, .. } if on => Some((
                 Share::parts_per_million(self.numbers.ramp[*step]),
                 Duration::from_nanos(*began + self.numbers.open_for - now),
             )),
@@ -639,16 +682,28 @@ enum Ending {
     TimedOut,
     Dropped,
     Panicked,
+    /// The callee has too much to do, and may say for how long it wants to be left alone.
+    Throttled(Option<Nanos>),
 }
 
 impl Ending {
     fn outcome(self, numbers: &Numbers) -> Outcome {
         match self {
             Self::Success | Self::NoFailure => Outcome::Success,
-            Self::Failure | Self::TimedOut | Self::Panicked => Outcome::Failure,
+            Self::Failure | Self::TimedOut | Self::Panicked | Self::Throttled(_) => {
+                Outcome::Failure
+            }
             Self::Full if numbers.count_rejections => Outcome::Failure,
             Self::Full | Self::Ignored => Outcome::Ignored,
             Self::Dropped => Outcome::Abandoned,
+        }
+    }
+
+    /// For how long it has to be open, if it is asked for that and obeys.
+    fn asked(self, numbers: &Numbers) -> Option<Nanos> {
+        match self {
+            Self::Throttled(asked) if numbers.obey_retry_after => asked.filter(|asked| *asked > 0),
+            _ => None,
         }
     }
 
@@ -664,6 +719,12 @@ impl Ending {
             Self::Ignored => Verdict::Ignored,
             Self::Full => rejected(Rejected::bulkhead_full("x")),
             Self::TimedOut => rejected(Rejected::timed_out("x", Duration::ZERO)),
+            Self::Throttled(asked) => Verdict::Advised {
+                class: Class::Throttled {
+                    retry_after: asked.map(Duration::from_nanos),
+                },
+                hint: RetryHint::new(),
+            },
             Self::Dropped => return,
             Self::Panicked => {
                 // As if the body of this call had panicked.
@@ -699,11 +760,12 @@ enum Step {
     Disable(Option<Nanos>),
     MetricsOnly(Option<Nanos>),
     Reset,
-    Reconfigure(Numbers, [bool; 6]),
+    Reconfigure(Numbers, [bool; 7]),
 }
 
 fn endings(failing: bool) -> impl Strategy<Value = Ending> {
     let (good, bad) = if failing { (4, 10) } else { (30, 4) };
+    let asked = prop_oneof![6 => waits(), 1 => Just(0), 1 => Just(800_000 * MILLI)];
     prop_oneof![
         good => Just(Ending::Success),
         bad => Just(Ending::Failure),
@@ -713,6 +775,7 @@ fn endings(failing: bool) -> impl Strategy<Value = Ending> {
         1 => Just(Ending::TimedOut),
         1 => Just(Ending::Dropped),
         1 => Just(Ending::Panicked),
+        1 => prop::option::weighted(0.8, asked).prop_map(Ending::Throttled),
     ]
 }
 
@@ -745,7 +808,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
                 1 => lasting().prop_map(Step::Disable),
                 1 => lasting().prop_map(Step::MetricsOnly),
                 1 => Just(Step::Reset),
-                3 => (numbers(), any::<[bool; 6]>())
+                3 => (numbers(), any::<[bool; 7]>())
                     .prop_map(|(numbers, which)| Step::Reconfigure(numbers, which)),
                 1 => Just(Step::Wait(700_000 * MILLI)),
             ],
@@ -794,6 +857,7 @@ fn numbers() -> impl Strategy<Value = Numbers> {
         times(),
         prop::sample::select(RAMPS.to_vec()),
         any::<bool>(),
+        (prop::bool::weighted(0.4), prop::bool::weighted(0.9)),
     )
         .prop_map(
             |(
@@ -807,6 +871,7 @@ fn numbers() -> impl Strategy<Value = Numbers> {
                 half_open_for,
                 ramp,
                 count_rejections,
+                (obey_retry_after, enabled),
             )| {
                 Numbers {
                     failures,
@@ -821,6 +886,8 @@ fn numbers() -> impl Strategy<Value = Numbers> {
                     half_open_for,
                     ramp,
                     count_rejections,
+                    obey_retry_after,
+                    enabled,
                 }
             },
         )
@@ -871,7 +938,7 @@ async fn compare(numbers: Numbers, steps: Vec<Step>) -> Result<(), TestCaseError
                             wait(numbers.slow.map_or(MILLI, |(slow_call, _)| slow_call)).await;
                         }
                         ending.settle(permit, &panicked);
-                        oracle.settle(inside, ending.outcome(&numbers), now());
+                        oracle.settle(inside, ending, now());
                         oracle.learn(&breaker)?;
                     }
                     _ => held.push((permit, inside)),
@@ -881,7 +948,7 @@ async fn compare(numbers: Numbers, steps: Vec<Step>) -> Result<(), TestCaseError
             Step::Settle(index, ending) => {
                 let (permit, inside) = held.swap_remove(index % held.len());
                 ending.settle(permit, &panicked);
-                oracle.settle(inside, ending.outcome(&numbers), now());
+                oracle.settle(inside, ending, now());
                 oracle.learn(&breaker)?;
             }
             Step::ForceOpen(lasting) | Step::Disable(lasting) | Step::MetricsOnly(lasting) => {
@@ -923,7 +990,7 @@ async fn compare(numbers: Numbers, steps: Vec<Step>) -> Result<(), TestCaseError
     oracle.agrees(&breaker.snapshot(), now())?;
     for (permit, inside) in held {
         drop(permit);
-        oracle.settle(inside, Outcome::Abandoned, now());
+        oracle.settle(inside, Ending::Dropped, now());
     }
     oracle.agrees(&breaker.snapshot(), now())?;
     ORACLE.set(oracle.transitions);

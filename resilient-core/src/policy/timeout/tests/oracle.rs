@@ -7,6 +7,28 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use tokio::time::{Instant, advance, sleep};
 
+/// What is written of a timeout that several functions have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Written {
+    duration: Option<u64>,
+    enabled: bool,
+}
+
+impl Written {
+    fn policy(self) -> TimeoutPolicy {
+        let policy = TimeoutPolicy::new().enabled(self.enabled);
+        match self.duration {
+            Some(duration) => policy.duration(ms(duration)),
+            None => policy,
+        }
+    }
+
+    /// How long a call that begins now may take, if it came with this duration of its own.
+    fn length(self, own: Option<u64>) -> Option<u64> {
+        own.or(self.duration).filter(|_| self.enabled)
+    }
+}
+
 /// What a body does, one step after another. All times are in milliseconds.
 #[derive(Clone, Debug)]
 enum Step {
@@ -17,20 +39,36 @@ enum Step {
     Ask,
     /// Calls a function with this timeout, and ends with its error or goes on.
     Call(u64, Vec<Step>, bool),
+    /// The same with one of the timeouts that several functions have, and with a duration for this call
+    /// alone, if there is one.
+    Shared(usize, Option<u64>, Vec<Step>, bool),
+    /// Something else is written of one of them from now on.
+    Reconfigure(usize, Written),
     /// Says that a deadline came with the request, so long after the whole began.
     Given(u64, Vec<Step>),
     Panic,
 }
 
-/// A timeout is called after how many there are around it.
+/// The timeout of one function is called after how many there are around it.
 const NAMES: [&str; 8] = ["0", "1", "2", "3", "4", "5", "6", "7"];
+
+/// Those that several functions have.
+const SHARED: [&str; 2] = ["shared", "shared too"];
 
 const fn ms(milli: u64) -> Duration {
     Duration::from_millis(milli)
 }
 
+fn written() -> impl Strategy<Value = Written> {
+    let duration = prop::option::weighted(0.8, 1..90_u64);
+    (duration, prop::bool::weighted(0.8))
+        .prop_map(|(duration, enabled)| Written { duration, enabled })
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let reconfigure = (0..2_usize, written());
     let leaf = prop_oneof![
+        12 => reconfigure.prop_map(|(which, written)| Step::Reconfigure(which, written)),
         20 => (1..40_u64).prop_map(Step::Compute),
         40 => (1..40_u64).prop_map(Step::Wait),
         20 => Just(Step::Ask),
@@ -41,6 +79,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         prop_oneof![
             4 => (1..90_u64, body(), any::<bool>())
                 .prop_map(|(length, body, passes)| Step::Call(length, body, passes)),
+            4 => (0..2_usize, prop::option::weighted(0.3, 0..90_u64), body(), any::<bool>())
+                .prop_map(|(which, own, body, passes)| Step::Shared(which, own, body, passes)),
             1 => (0..150_u64, body()).prop_map(|(at, body)| Step::Given(at, body)),
         ]
     });
@@ -51,7 +91,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 #[derive(Clone, Copy, Debug)]
 enum Around {
-    Timeout { length: u64, begun: Option<u64> },
+    Timeout {
+        name: &'static str,
+        length: u64,
+        begun: Option<u64>,
+    },
     Given(u64),
 }
 
@@ -65,11 +109,14 @@ enum Early {
     Panic,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Oracle {
     now: u64,
     /// Outermost first.
     around: Vec<Around>,
+    /// How many functions there are around, each with a timeout.
+    depth: usize,
+    shared: [Written; 2],
     reported: Vec<Rejected>,
 }
 
@@ -79,7 +126,7 @@ impl Oracle {
         let ends = self.around[..=place]
             .iter()
             .filter_map(|around| match around {
-                Around::Timeout { length, begun } => begun.map(|begun| begun + length),
+                Around::Timeout { length, begun, .. } => begun.map(|begun| begun + length),
                 Around::Given(at) => Some(*at),
             });
         ends.min()
@@ -92,13 +139,6 @@ impl Oracle {
                 begun.get_or_insert(self.now);
             }
         }
-    }
-
-    fn name(&self, place: usize) -> &'static str {
-        let timeouts = self.around[..place]
-            .iter()
-            .filter(|around| matches!(around, Around::Timeout { .. }));
-        NAMES[timeouts.count()]
     }
 
     fn walk(&mut self, steps: &[Step]) -> Result<(), Early> {
@@ -114,28 +154,43 @@ impl Oracle {
                     self.around.pop();
                     walked?;
                 }
-                Step::Call(length, body, passes) => match self.call(*length, body) {
-                    Err(Early::Cut(further_out)) => return Err(Early::Cut(further_out)),
-                    Err(Early::Panic) => return Err(Early::Panic),
-                    Err(Early::Error) if *passes => return Err(Early::Error),
-                    Err(Early::Error) | Ok(()) => {}
-                },
+                Step::Reconfigure(which, written) => self.shared[*which] = *written,
+                Step::Call(length, body, passes) => {
+                    let called = self.call(NAMES[self.depth], Some(*length), body);
+                    passed_on(called, *passes)?;
+                }
+                Step::Shared(which, own, body, passes) => {
+                    let length = self.shared[*which].length(*own);
+                    let called = self.call(SHARED[*which], length, body);
+                    passed_on(called, *passes)?;
+                }
             }
         }
         Ok(())
     }
 
-    fn call(&mut self, length: u64, body: &[Step]) -> Result<(), Early> {
+    fn call(
+        &mut self,
+        name: &'static str,
+        length: Option<u64>,
+        body: &[Step],
+    ) -> Result<(), Early> {
         let place = self.around.len();
-        if place > 0 && self.end(place - 1).is_some_and(|end| end <= self.now) {
-            let rejected = Rejected::no_time_left(self.name(place));
-            self.reported.push(rejected);
-            return Err(Early::Error);
+        if let Some(length) = length {
+            if place > 0 && self.end(place - 1).is_some_and(|end| end <= self.now) {
+                self.reported.push(Rejected::no_time_left(name));
+                return Err(Early::Error);
+            }
+            self.around.push(Around::Timeout {
+                name,
+                length,
+                begun: None,
+            });
         }
-        let begun = None;
-        self.around.push(Around::Timeout { length, begun });
+        self.depth += 1;
         let walked = self.walk(body);
-        self.around.pop();
+        self.depth -= 1;
+        self.around.truncate(place);
         match walked {
             Err(Early::Cut(cut)) if cut == place => Err(Early::Error),
             walked => walked,
@@ -149,6 +204,7 @@ impl Oracle {
         let mut first: Option<(u64, usize, Rejected)> = None;
         for place in 0..self.around.len() {
             let Around::Timeout {
+                name,
                 length,
                 begun: Some(begun),
             } = self.around[place]
@@ -157,10 +213,11 @@ impl Oracle {
             };
             let end = self.end(place).expect("it has begun");
             let after = ms(end.saturating_sub(begun));
-            let rejected = if end < begun + length {
-                Rejected::timed_out_early(self.name(place), after)
+            // Who is given no time at all is not cut off before that.
+            let rejected = if after < ms(length) {
+                Rejected::timed_out_early(name, after)
             } else {
-                Rejected::timed_out(self.name(place), after)
+                Rejected::timed_out(name, after)
             };
             // It is noticed now at the earliest.
             let at = end.max(self.now);
@@ -182,10 +239,19 @@ impl Oracle {
     }
 }
 
+/// What a body makes of a call in it: it ends with its error, if that is passed on.
+fn passed_on(called: Result<(), Early>, passes: bool) -> Result<(), Early> {
+    match called {
+        Err(Early::Error) if !passes => Ok(()),
+        called => called,
+    }
+}
+
 // ---- The same with real timeouts
 
 struct World {
     began: Instant,
+    shared: [Timeout; 2],
     alive: Cell<usize>,
     reported: RefCell<Vec<Rejected>>,
 }
@@ -229,18 +295,19 @@ fn walk<'a>(steps: &'a [Step], depth: usize, world: &'a World) -> Walk<'a> {
                 Step::Call(length, body, passes) => {
                     let policy = TimeoutPolicy::new().duration(ms(*length));
                     let timeout = Timeout::new(NAMES[depth], &policy);
-                    let ended = timeout.limit(walk(body, depth + 1, world)).await;
-                    // An error that only passes through is somebody else's.
-                    let reports = timeout.timed_out.load(Ordering::Relaxed)
-                        + timeout.no_time_left.load(Ordering::Relaxed);
-                    if let Err(Failure::Rejected(rejected)) = ended
-                        && reports == 1
-                    {
-                        world.reported.borrow_mut().push(rejected);
-                    }
+                    let ended = call(&timeout, None, body, depth, world).await;
                     if *passes {
                         ended?;
                     }
+                }
+                Step::Shared(which, own, body, passes) => {
+                    let ended = call(&world.shared[*which], *own, body, depth, world).await;
+                    if *passes {
+                        ended?;
+                    }
+                }
+                Step::Reconfigure(which, written) => {
+                    world.shared[*which].reconfigure(&written.policy());
                 }
             }
         }
@@ -248,11 +315,60 @@ fn walk<'a>(steps: &'a [Step], depth: usize, world: &'a World) -> Walk<'a> {
     })
 }
 
-async fn compare(steps: Vec<Step>, dropped_after: Option<u64>) -> Result<(), TestCaseError> {
-    let mut oracle = Oracle::default();
+async fn call(
+    timeout: &Timeout,
+    own: Option<u64>,
+    body: &[Step],
+    depth: usize,
+    world: &World,
+) -> Inside<(), ()> {
+    let passes_through = Cell::new(false);
+    let work = async {
+        let ended = walk(body, depth + 1, world).await;
+        passes_through.set(ended.is_err());
+        ended
+    };
+    let ended = match own {
+        Some(own) => timeout.limit_to(ms(own), work).await,
+        None => timeout.limit(work).await,
+    };
+    // An error that only passes through is somebody else's.
+    if let Err(Failure::Rejected(rejected)) = ended
+        && !passes_through.get()
+    {
+        world.reported.borrow_mut().push(rejected);
+    }
+    ended
+}
+
+/// How many calls a timeout has cut off, and how many it has not begun.
+fn counted(reported: &[Rejected], name: &str) -> (u64, u64) {
+    let count = |kind: fn(&Rejected) -> bool| {
+        let of_it = reported.iter().filter(|rejected| rejected.policy() == name);
+        of_it.filter(|rejected| kind(rejected)).count() as u64
+    };
+    (
+        count(|rejected| matches!(rejected, Rejected::TimedOut(_))),
+        count(|rejected| matches!(rejected, Rejected::NoTimeLeft(_))),
+    )
+}
+
+async fn compare(
+    shared: [Written; 2],
+    steps: Vec<Step>,
+    dropped_after: Option<u64>,
+) -> Result<(), TestCaseError> {
+    let mut oracle = Oracle {
+        now: 0,
+        around: Vec::new(),
+        depth: 0,
+        shared,
+        reported: Vec::new(),
+    };
     let expected = oracle.walk(&steps);
     let world = World {
         began: Instant::now(),
+        shared: [0, 1].map(|which| Timeout::new(SHARED[which], &shared[which].policy())),
         alive: Cell::new(0),
         reported: RefCell::default(),
     };
@@ -276,8 +392,18 @@ async fn compare(steps: Vec<Step>, dropped_after: Option<u64>) -> Result<(), Tes
             prop_assert_eq!(ended, expected);
             prop_assert_eq!(&*reported, &oracle.reported);
             prop_assert_eq!(world.began.elapsed(), ms(oracle.now));
+            for (timeout, written) in world.shared.iter().zip(oracle.shared) {
+                prop_assert_eq!(timeout.duration(), written.length(None).map(ms));
+            }
         }
         Err(_) => prop_assert!(oracle.reported.starts_with(&reported)),
+    }
+    for timeout in &world.shared {
+        let LiveSnapshot::Timeout(seen) = timeout.snapshot() else {
+            unreachable!("it is a timeout")
+        };
+        let counts = (seen.timed_out, seen.no_time_left);
+        prop_assert_eq!(counts, counted(&reported, timeout.name()));
     }
     Ok(())
 }
@@ -285,6 +411,7 @@ async fn compare(steps: Vec<Step>, dropped_after: Option<u64>) -> Result<(), Tes
 crate::tests::histories! {
     #[test]
     fn timeouts_inside_each_other_end_when_a_list_of_all_ends_says(
+        shared in [written(), written()],
         steps in steps(),
         dropped_after in prop::option::weighted(0.2, 0..100_u64),
     ) {
@@ -293,6 +420,6 @@ crate::tests::histories! {
             .start_paused(true)
             .build()
             .expect("a runtime")
-            .block_on(compare(steps, dropped_after))?;
+            .block_on(compare(shared, steps, dropped_after))?;
     }
 }
