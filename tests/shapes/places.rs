@@ -81,11 +81,31 @@ async fn nested(price: u32) -> Answer<u32> {
     inner(price).await
 }
 
+struct Till;
+
 const _: () = {
-    #[retry]
-    #[allow(dead_code, reason = "it has to compile, not to be called")]
-    async fn in_a_constant() -> Answer<u32> {
-        Ok(1)
+    #[circuit_breaker("places")]
+    #[timeout(5s)]
+    #[retry(3, backoff = fixed(0s))]
+    async fn in_a_constant(number: u32) -> Answer<u32> {
+        tick().await;
+        step()?;
+        Ok(number)
+    }
+
+    impl Till {
+        #[circuit_breaker("places")]
+        #[timeout(5s)]
+        #[retry(3, backoff = fixed(0s))]
+        async fn of_a_constant(&self, number: u32) -> Answer<u32> {
+            tick().await;
+            step()?;
+            Ok(number)
+        }
+
+        async fn asks_a_constant(&self, number: u32) -> Answer<u32> {
+            in_a_constant(number).await
+        }
     }
 };
 
@@ -220,6 +240,19 @@ mod shadowed {
     pub(crate) mod core {}
     pub(crate) mod resilient_core {}
     pub(crate) struct Option;
+    pub(crate) struct Some;
+    pub(crate) struct None;
+    pub(crate) struct String;
+    #[allow(non_camel_case_types, reason = "it shadows")]
+    pub(crate) struct str;
+    #[allow(non_camel_case_types, reason = "it shadows")]
+    pub(crate) struct bool;
+    #[allow(non_camel_case_types, reason = "it shadows")]
+    pub(crate) struct u64;
+    pub(crate) trait Send {}
+    pub(crate) trait Fn {}
+    pub(crate) trait From {}
+    pub(crate) const fn drop() {}
     pub(crate) struct Box;
     pub(crate) struct Vec;
     pub(crate) trait Clone {}
@@ -261,8 +294,9 @@ mod shadowed {
     #[::resilient::retry(3, backoff = fixed(0s))]
     pub(crate) fn boxed(
         number: u32,
-    ) -> ::std::pin::Pin<::std::boxed::Box<dyn ::std::future::Future<Output = Answer<u32>> + Send>>
-    {
+    ) -> ::std::pin::Pin<
+        ::std::boxed::Box<dyn ::std::future::Future<Output = Answer<u32>> + ::core::marker::Send>,
+    > {
         let number = number + 1;
         ::std::boxed::Box::pin(async move {
             step()?;
@@ -293,6 +327,8 @@ fn a_function_behaves_the_same_wherever_it_stands() {
     behaves(BREAKER, async || shelf().sell(7).await, &7);
     behaves(BREAKER, async || shelf().give(7).await, &7);
     behaves(BREAKER, async || nested(7).await, &7);
+    behaves(BREAKER, async || Till.of_a_constant(7).await, &7);
+    behaves(BREAKER, async || Till.asks_a_constant(7).await, &7);
     behaves(BREAKER, async || r#try(7, String::new()).await, &8);
     behaves(BREAKER, async || made(&7, (1, 2)).await, &&7);
     behaves(BREAKER, async || made_of_statements(7).await, &4);
@@ -320,6 +356,10 @@ fn futures_are_as_spawnable_as_without_attributes() {
         let _ = shelf.give(1).await;
     }));
     drop(spawnable(nested(1)));
+    drop(spawnable(async { Till.of_a_constant(1).await }));
+    drop(spawnable(async { Till.asks_a_constant(1).await }));
+    drop(spawnable(made(&1, (1, 2))));
+    drop(spawnable(answered(1)));
     drop(spawnable(r#try(1, String::new())));
     drop(spawnable(made_of_statements(1)));
     drop(spawnable(forwarded(1)));
