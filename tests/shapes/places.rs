@@ -1,8 +1,9 @@
 //! Wherever a function may stand.
 
 use crate::callee::{Answer, Error, behaves, spawnable, step, tick};
-use resilient::{circuit_breaker, fallback, retry, timeout};
+use resilient::{Rejected, circuit_breaker, fallback, retry, timeout};
 use std::fmt::Debug;
+use std::time::Duration;
 
 trait Sell {
     async fn sell(&self, price: u32) -> Answer<u32>;
@@ -139,6 +140,16 @@ async fn recursive(depth: u32) -> Answer<u32> {
     Ok(1 + Box::pin(recursive(depth - 1)).await?)
 }
 
+#[circuit_breaker("places.deep", failure_threshold = 500)]
+#[timeout(1s)]
+async fn descends(depth: u32, wait: Duration) -> Answer<u32> {
+    if depth == 0 {
+        tokio::time::sleep(wait).await;
+        return Err(Error::Failed(7));
+    }
+    Ok(1 + Box::pin(descends(depth - 1, wait)).await?)
+}
+
 // ---- Made by macros
 
 macro_rules! generated {
@@ -174,7 +185,7 @@ generated! {
     attempts 3
     limit LIMIT;
     policy (timeout(5s))
-    answer const LIMIT: std::time::Duration = std::time::Duration::from_secs(1);
+    answer const LIMIT: Duration = Duration::from_secs(1);
 }
 
 macro_rules! statements {
@@ -344,6 +355,22 @@ async fn an_unsafe_function_stays_one_and_a_function_may_call_itself() {
     let _: unsafe fn(u32) -> Answer<u32> = dangerous_and_plain;
     assert_eq!(recursive(100).await, Ok(100));
     assert_eq!(answered(4).await, Ok(8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_comes_up_from_a_hundred_levels_and_a_limit_goes_down_to_them() {
+    let breaker = resilient::registry().circuit_breaker("places.deep");
+    let breaker = breaker.expect("it is annotated");
+    let failed = descends(100, Duration::ZERO).await;
+    assert_eq!(failed, Err(Error::Failed(7)));
+    assert_eq!(breaker.snapshot().counts.failure, 101);
+
+    let begin = tokio::time::Instant::now();
+    assert!(matches!(
+        descends(100, Duration::from_secs(9)).await,
+        Err(Error::Rejected(Rejected::TimedOut(_)))
+    ));
+    assert_eq!(begin.elapsed(), Duration::from_secs(1));
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub async fn by_name(number: u32) -> Result<u32, Error> {
 /// # Errors
 ///
 /// [`Error::Failed`] if there is no number.
-#[circuit_breaker(failure_threshold = 2)]
+#[circuit_breaker(failure_threshold = 2, when = |error| *error == Error::Failed)]
 #[resilient(retry(3, attempt = cx), bulkhead(9), crate = crate::facade::tough)]
 pub async fn by_path(number: Option<u32>) -> Result<u32, Error> {
     let number = number.ok_or(Error::Failed)?;
