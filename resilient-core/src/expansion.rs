@@ -131,9 +131,12 @@ pub fn future_of<F: Future>(make: impl FnOnce() -> F) -> F {
 }
 
 /// Another copy of the body. What the body only borrows is captured by reference, what it moves by
-/// value: only the latter has to be `Clone`.
+/// value: only the latter has to be `Clone`. The compiler shows the line of the bound, and what it says.
 #[inline(always)]
-pub fn clone_arguments_moved_by_the_body<F: Clone>(body: &F) -> F {
+pub fn clone_arguments_moved_by_the_body<F>(body: &F) -> F
+where
+    F: Clone, // each attempt needs its own: lend it as `&T`, share it as `Arc<T>`, or derive `Clone`
+{
     body.clone()
 }
 
@@ -312,9 +315,10 @@ pub fn retry_after<E, W: RetryAfter>(error: &E, wait: impl FnOnce(&E) -> W) -> O
     wait(error).retry_after()
 }
 
-/// What a fallback gave, be it the answer or a future of it.
+/// What a fallback gave, be it the answer or a future of it. No opaque type stands around its future:
+/// `Send` would have to hold for an answer of any other lifetime, too.
 #[inline(always)]
-pub fn answer<R, A, How>(answer: A) -> impl Future<Output = R>
+pub fn answer<R, A, How>(answer: A) -> A::Future
 where
     A: IntoAnswer<R, How>,
 {

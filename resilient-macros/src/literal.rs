@@ -352,12 +352,15 @@ pub(crate) fn range(example: &str, input: ParseStream<'_>) -> Result<Vec<Value>>
         ));
     };
     let ends = [duration(low)?, duration(high)?];
-    if let [Value::Duration(low), Value::Duration(high)] = ends
-        && low > high
+    if let [Value::Duration(from), Value::Duration(to)] = ends
+        && from > to
     {
+        let (longer, shorter) = (low.to_token_stream(), high.to_token_stream());
         return Err(Error::new_spanned(
             range,
-            "a range goes from the shorter duration to the longer one",
+            format!(
+                "a range goes from the shorter duration to the longer one: `{shorter}..{longer}`"
+            ),
         ));
     }
     Ok(ends.into())

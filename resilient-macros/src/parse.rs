@@ -289,7 +289,7 @@ impl Arguments {
         if let Some((_, first)) = self.given.iter().find(|(given, _)| given == key) {
             return Err(Error::new_spanned(
                 quote!(#first #tokens),
-                format!("`{key}` is given twice"),
+                format!("`{key}` is given twice: keep one"),
             ));
         }
         self.given.push((key.to_owned(), tokens.clone()));

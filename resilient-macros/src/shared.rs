@@ -79,7 +79,7 @@ impl Shared {
 fn twice(tokens: &impl ToTokens, key: &str) -> Error {
     Error::new_spanned(
         tokens,
-        format!("`{key}` stands on one attribute and holds for the whole stack: it is given twice"),
+        format!("`{key}` is given twice: it stands on one attribute and holds for the whole stack"),
     )
 }
 

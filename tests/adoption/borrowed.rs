@@ -157,6 +157,56 @@ async fn a_row_by_any_kind_of_connection() {
     .await;
 }
 
+// ---- A statement with any parameters
+
+trait ToStatement: Sync {
+    fn text(&self) -> &str;
+}
+
+impl ToStatement for str {
+    fn text(&self) -> &str {
+        self
+    }
+}
+
+trait ToSql: Debug {}
+impl ToSql for u32 {}
+impl ToSql for &str {}
+
+struct Database {
+    dependency: Dependency,
+}
+
+impl Database {
+    // A statement of any size and a slice of borrowed trait objects, as in a client of a database.
+    #[circuit_breaker(failure_threshold = 2)]
+    #[retry(3)]
+    #[timeout(1s)]
+    pub(crate) async fn query<T>(
+        &self,
+        statement: &T,
+        params: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<String>, Error>
+    where
+        T: ?Sized + ToStatement,
+    {
+        self.dependency.ask().await?;
+        let row = |param| format!("{} {param:?}", statement.text());
+        Ok(params.iter().map(row).collect())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_statement_with_any_parameters() {
+    breaker_retry_timeout(async |dependency| {
+        let database = Database { dependency };
+        let rows = spawnable(database.query("by", &[&7, &"x"])).await?;
+        assert_eq!(rows, ["by 7", "by \"x\""]);
+        Ok::<_, Error>(())
+    })
+    .await;
+}
+
 // ---- A cache that is asked by reference
 
 struct Cache<V> {

@@ -2,12 +2,13 @@
 //! retry or a hedge. That is all that was left out for their sake.
 
 use crate::driven::{
-    BoxFuture, Dependency, Error, Failed, breaker_bulkhead_timeout, fallback_breaker_timeout,
-    spawnable,
+    BoxFuture, Dependency, Ending, Error, Failed, breaker_bulkhead_timeout,
+    fallback_breaker_timeout, spawnable,
 };
 use resilient::{Rejected, bulkhead, circuit_breaker, fallback, timeout};
 use std::marker::PhantomData;
 use std::path::Path;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::oneshot;
 use tonic::{IntoRequest, Request, Response, Status};
@@ -319,6 +320,86 @@ async fn an_actor_that_answers_over_a_channel() {
         spawnable(actor.handle(1, respond_to)).await?;
         assert_eq!((answer.await.unwrap(), actor.handled), (2, 1));
         Ok::<_, Error>(())
+    })
+    .await;
+}
+
+// ---- A record for a log
+
+trait ToBytes {
+    fn to_bytes(&self) -> &[u8];
+}
+
+impl ToBytes for str {
+    fn to_bytes(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+struct FutureRecord<'a, K: ToBytes + ?Sized, P: ToBytes + ?Sized> {
+    topic: &'a str,
+    key: Option<&'a K>,
+    payload: Option<&'a P>,
+}
+
+struct Producer {
+    dependency: Dependency,
+}
+
+type Undelivered = (Error, Vec<u8>);
+
+impl Ending for Undelivered {
+    fn ending(&self) -> Option<String> {
+        self.0.ending()
+    }
+}
+
+impl Producer {
+    // Borrowed parts of any size in what is moved, and a pair as the error, for which nobody can write
+    // `From`: as in a producer of a log.
+    #[circuit_breaker(failure_threshold = 2, map_err = |rejected| (Error::Rejected(rejected), vec![]))]
+    #[bulkhead(1)]
+    #[timeout(1s)]
+    pub(crate) async fn send<K, P, Q>(
+        &self,
+        record: FutureRecord<'_, K, P>,
+        queue_timeout: Q,
+    ) -> Result<(i32, i64), Undelivered>
+    where
+        K: ToBytes + ?Sized,
+        P: ToBytes + ?Sized,
+        Q: Into<Duration>,
+    {
+        let limit = queue_timeout.into();
+        let payload = record
+            .payload
+            .map_or_else(Vec::new, |bytes| bytes.to_bytes().to_vec());
+        if let Err(failed) = tokio::time::timeout(limit, self.dependency.ask())
+            .await
+            .unwrap_or(Err(Failed))
+        {
+            return Err((failed.into(), payload));
+        }
+        let key = record.key.map_or(0, |bytes| bytes.to_bytes().len());
+        Ok((
+            record.topic.len().try_into().unwrap(),
+            (key + payload.len()).try_into().unwrap(),
+        ))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_with_borrowed_parts() {
+    breaker_bulkhead_timeout(async |dependency| {
+        let producer = Producer { dependency };
+        let record = FutureRecord {
+            topic: "orders",
+            key: Some("7"),
+            payload: Some("lamp"),
+        };
+        let place = spawnable(producer.send(record, Duration::from_secs(5))).await?;
+        assert_eq!(place, (6, 5));
+        Ok::<_, Undelivered>(())
     })
     .await;
 }

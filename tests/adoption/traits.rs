@@ -211,6 +211,75 @@ async fn a_value_that_is_taken_out_of_a_request() {
     .await;
 }
 
+// ---- A middleware around a client
+
+#[derive(Default)]
+struct Extensions(Vec<&'static str>);
+
+struct Request {
+    path: String,
+}
+
+struct Next<'a> {
+    dependency: &'a Dependency,
+}
+
+impl Next<'_> {
+    async fn run(self, request: Request, extensions: &mut Extensions) -> Answer<usize> {
+        self.dependency.ask().await?;
+        extensions.0.push("sent");
+        Ok(request.path.len())
+    }
+}
+
+#[async_trait]
+trait Middleware: 'static + Send + Sync {
+    async fn handle(
+        &self,
+        req: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Answer<usize>;
+}
+
+struct Traced(&'static str);
+
+#[async_trait]
+impl Middleware for Traced {
+    // A request and the rest of the chain by value, and `&mut` between them: as around an HTTP client.
+    // Neither is `Clone`: no retry.
+    #[circuit_breaker(failure_threshold = 2)]
+    #[bulkhead(1)]
+    #[timeout(1s)]
+    async fn handle(
+        &self,
+        req: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Answer<usize> {
+        extensions.0.push(self.0);
+        next.run(req, extensions).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_middleware_around_a_client() {
+    breaker_bulkhead_timeout(async |dependency| {
+        let chain: [Arc<dyn Middleware>; 1] = [Arc::new(Traced("traced"))];
+        let mut extensions = Extensions::default();
+        let request = Request {
+            path: "/pods".to_owned(),
+        };
+        let next = Next {
+            dependency: &dependency,
+        };
+        let answer = spawnable(chain[0].handle(request, &mut extensions, next)).await?;
+        assert_eq!((answer, extensions.0), (5, vec!["traced", "sent"]));
+        Ok::<_, Error>(())
+    })
+    .await;
+}
+
 // ---- Connections to databases
 
 #[derive(Debug, PartialEq)]

@@ -6,32 +6,35 @@ use std::fmt::Write as _;
 pub(crate) const ORDERS: usize = 200;
 
 /// The kinds of policies.
-pub(crate) const KINDS: [&str; 6] = [
+pub(crate) const KINDS: [&str; 7] = [
     "circuit_breaker",
     "retry",
     "timeout",
     "bulkhead",
     "rate_limit",
+    "hedge",
     "fallback",
 ];
 
 /// Each kind under another name.
-const RENAMED: [&str; 6] = [
+const RENAMED: [&str; 7] = [
     "breaker",
     "again",
     "deadline",
     "places",
     "pace",
+    "beside",
     "otherwise",
 ];
 
 /// What stands in the parentheses of each kind, in all orders.
-const WITH: [&str; 6] = [
+const WITH: [&str; 7] = [
     "failure_threshold = 5",
     "2",
     "5s",
     "20",
     "1000/s",
+    "1h",
     "replica, may_fail",
 ];
 
@@ -109,7 +112,7 @@ impl Seed {
     }
 }
 
-/// All orders: of all six kinds, and up to three more of any.
+/// All orders: of all kinds, and up to three more of any.
 pub(crate) fn orders() -> Vec<Order> {
     let mut seed = Seed(20_260_101);
     let draw = |number| {
@@ -121,8 +124,9 @@ pub(crate) fn orders() -> Vec<Order> {
             let (place, kind) = (seed.below(kinds.len() + 1), seed.below(KINDS.len()));
             kinds.insert(place, kind);
         }
-        // A retry directly inside another one is refused.
-        kinds.dedup_by(|inner, outer| inner == outer && KINDS[*inner] == "retry");
+        // One of these directly inside another one is refused.
+        kinds
+            .dedup_by(|inner, outer| inner == outer && ["retry", "hedge"].contains(&KINDS[*inner]));
         let layers = kinds
             .into_iter()
             .map(|kind| (kind, seed.below(6)))

@@ -3,2278 +3,2520 @@
 use crate::attributes::*;
 use crate::{Answer, replica};
 
-#[resilient(retry(2))]
-#[otherwise(replica, may_fail)]
-#[resilient(bulkhead(20))]
 #[breaker(failure_threshold = 5)]
+#[allow(unused_variables)]
+#[resilient(retry(2))]
+#[beside(1h)]
 #[resilient(rate_limit(1000/s))]
-#[timeout(5s)]
+#[bulkhead(20)]
+#[resilient(timeout(5s))]
+#[fallback(replica, may_fail)]
+#[hedge(1h)]
 async fn order_0() -> Answer {
     Ok(0)
 }
 
-#[cfg_attr(all(), retry(2))]
-#[resilient(timeout(5s))]
-#[bulkhead(20)]
-#[::resilient::timeout(5s)]
-#[rustfmt::skip]
-#[retry(2)]
+#[hedge(1h)]
+#[cfg_attr(all(), timeout(5s))]
+#[::resilient::hedge(1h)]
+#[resilient(retry(2))]
 #[cfg_attr(all(), fallback(replica, may_fail))]
-#[::resilient::rate_limit(1000/s)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[cfg_attr(all(), retry(2))]
+#[cfg_attr(all(), bulkhead(20))]
+#[resilient(bulkhead(20))]
+#[breaker(failure_threshold = 5)]
+#[rustfmt::skip]
+#[pace(1000/s)]
 async fn order_1() -> Answer {
     Ok(1)
 }
 
-#[resilient(bulkhead(20), retry(2), bulkhead(20))]
-#[circuit_breaker(failure_threshold = 5)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[resilient(timeout(5s))]
-#[::resilient::retry(2)]
-#[rate_limit(1000/s)]
-#[rustfmt::skip]
+#[resilient(rate_limit(1000/s), fallback(replica, may_fail))]
+#[hedge(1h)]
+#[cfg_attr(all(), timeout(5s))]
 #[resilient(circuit_breaker(failure_threshold = 5))]
+#[::resilient::retry(2)]
+#[bulkhead(20)]
+#[rustfmt::skip]
+#[resilient(retry(2))]
 async fn order_2() -> Answer {
     Ok(2)
 }
 
-#[resilient(bulkhead(20))]
-#[breaker(failure_threshold = 5)]
-#[::resilient::fallback(replica, may_fail)]
-#[deadline(5s)]
-#[rustfmt::skip]
-#[pace(1000/s)]
-#[resilient(retry(2))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[hedge(1h)]
+#[bulkhead(20)]
+#[resilient(fallback(replica, may_fail), retry(2))]
+#[::resilient::timeout(5s)]
+#[allow(unused_variables)]
+#[resilient(bulkhead(20), rate_limit(1000/s))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
 async fn order_3() -> Answer {
     Ok(3)
 }
 
-#[otherwise(replica, may_fail)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[resilient(bulkhead(20))]
-#[again(2)]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[cfg_attr(all(), timeout(5s))]
+#[resilient(fallback(replica, may_fail))]
+#[deadline(5s)]
+#[deadline(5s)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[rate_limit(1000/s)]
 #[cfg(not(any()))]
-#[pace(1000/s)]
-#[::resilient::retry(2)]
+#[resilient(retry(2), hedge(1h))]
+#[cfg_attr(all(), bulkhead(20))]
 async fn order_4() -> Answer {
     Ok(4)
 }
 
-#[rate_limit(1000/s)]
-#[pace(1000/s)]
-#[pace(1000/s)]
+#[breaker(failure_threshold = 5)]
+#[::resilient::retry(2)]
+#[::resilient::hedge(1h)]
 #[resilient(bulkhead(20))]
+#[::resilient::fallback(replica, may_fail)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[pace(1000/s)]
 #[cfg_attr(all(), timeout(5s))]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[allow(unused_variables)]
+#[inline]
 #[otherwise(replica, may_fail)]
-#[cfg_attr(all(), retry(2))]
 async fn order_5() -> Answer {
     Ok(5)
 }
 
-#[again(2)]
-#[inline]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[deadline(5s)]
-#[::resilient::retry(2)]
-#[::resilient::fallback(replica, may_fail)]
-#[bulkhead(20)]
-#[breaker(failure_threshold = 5)]
+#[::resilient::bulkhead(20)]
+#[resilient(timeout(5s))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(bulkhead(20), rate_limit(1000/s))]
+#[cfg_attr(all(), hedge(1h))]
+#[resilient(retry(2))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[resilient(hedge(1h))]
+#[allow(unused_variables)]
+#[::resilient::timeout(5s)]
 async fn order_6() -> Answer {
     Ok(6)
 }
 
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[::resilient::fallback(replica, may_fail)]
-#[resilient(timeout(5s))]
-#[rustfmt::skip]
-#[::resilient::bulkhead(20)]
 #[resilient(retry(2))]
-#[cfg_attr(all(), rate_limit(1000/s))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[beside(1h)]
+#[::resilient::retry(2)]
+#[cfg(not(any()))]
+#[otherwise(replica, may_fail)]
+#[cfg_attr(all(), bulkhead(20))]
+#[resilient(rate_limit(1000/s))]
+#[deadline(5s)]
+#[again(2)]
 async fn order_7() -> Answer {
     Ok(7)
 }
 
-#[otherwise(replica, may_fail)]
-#[allow(unused_variables)]
-#[cfg_attr(all(), retry(2))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[::resilient::bulkhead(20)]
-#[::resilient::rate_limit(1000/s)]
-#[::resilient::timeout(5s)]
-#[resilient(rate_limit(1000/s))]
+#[bulkhead(20)]
+#[resilient(timeout(5s))]
+#[cfg(not(any()))]
+#[again(2)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[::resilient::hedge(1h)]
+#[places(20)]
+#[rate_limit(1000/s)]
+#[resilient(fallback(replica, may_fail))]
 async fn order_8() -> Answer {
     Ok(8)
 }
 
-#[otherwise(replica, may_fail)]
-#[retry(2)]
 #[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[resilient(rate_limit(1000/s))]
-#[bulkhead(20)]
-#[deadline(5s)]
-#[::resilient::timeout(5s)]
-#[::resilient::retry(2)]
-#[cfg_attr(all(), bulkhead(20))]
-#[inline]
+#[otherwise(replica, may_fail)]
+#[resilient(hedge(1h))]
+#[rate_limit(1000/s)]
+#[resilient(bulkhead(20))]
+#[places(20)]
+#[resilient(timeout(5s))]
+#[retry(2)]
 async fn order_9() -> Answer {
     Ok(9)
 }
 
-#[resilient(circuit_breaker(failure_threshold = 5), fallback(replica, may_fail), circuit_breaker(failure_threshold = 5))]
-#[places(20)]
-#[::resilient::timeout(5s)]
-#[::resilient::retry(2)]
-#[rustfmt::skip]
-#[pace(1000/s)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(fallback(replica, may_fail))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[deadline(5s)]
+#[::resilient::hedge(1h)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[beside(1h)]
+#[again(2)]
+#[bulkhead(20)]
+#[allow(unused_variables)]
 async fn order_10() -> Answer {
     Ok(10)
 }
 
-#[timeout(5s)]
-#[resilient(rate_limit(1000/s))]
+#[cfg_attr(all(), rate_limit(1000/s))]
 #[breaker(failure_threshold = 5)]
+#[rustfmt::skip]
+#[resilient(hedge(1h))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
 #[resilient(bulkhead(20))]
-#[fallback(replica, may_fail)]
-#[resilient(retry(2), rate_limit(1000/s))]
+#[cfg_attr(all(), retry(2))]
+#[timeout(5s)]
 async fn order_11() -> Answer {
     Ok(11)
 }
 
-#[resilient(timeout(5s))]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[retry(2)]
 #[::resilient::fallback(replica, may_fail)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
+#[::resilient::hedge(1h)]
+#[circuit_breaker(failure_threshold = 5)]
+#[cfg_attr(all(), retry(2))]
+#[pace(1000/s)]
 #[cfg_attr(all(), bulkhead(20))]
+#[resilient(timeout(5s))]
 async fn order_12() -> Answer {
     Ok(12)
 }
 
-#[resilient(rate_limit(1000/s))]
-#[::resilient::bulkhead(20)]
-#[resilient(timeout(5s))]
-#[allow(unused_variables)]
+#[resilient(retry(2))]
+#[places(20)]
 #[circuit_breaker(failure_threshold = 5)]
-#[::resilient::fallback(replica, may_fail)]
-#[retry(2)]
+#[allow(unused_variables)]
+#[resilient(fallback(replica, may_fail), hedge(1h), timeout(5s), rate_limit(1000/s))]
 async fn order_13() -> Answer {
     Ok(13)
 }
 
-#[::resilient::timeout(5s)]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[inline]
 #[resilient(retry(2))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[retry(2)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
+#[::resilient::rate_limit(1000/s)]
 #[resilient(bulkhead(20))]
+#[deadline(5s)]
+#[rustfmt::skip]
+#[cfg_attr(all(), hedge(1h))]
+#[retry(2)]
+#[resilient(circuit_breaker(failure_threshold = 5), rate_limit(1000/s))]
+#[otherwise(replica, may_fail)]
 async fn order_14() -> Answer {
     Ok(14)
 }
 
-#[breaker(failure_threshold = 5)]
-#[fallback(replica, may_fail)]
-#[fallback(replica, may_fail)]
+#[resilient(bulkhead(20))]
+#[rate_limit(1000/s)]
+#[cfg(not(any()))]
+#[resilient(retry(2))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[::resilient::rate_limit(1000/s)]
+#[cfg_attr(all(), hedge(1h))]
 #[cfg_attr(all(), timeout(5s))]
-#[resilient(bulkhead(20), rate_limit(1000/s), retry(2))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
 async fn order_15() -> Answer {
     Ok(15)
 }
 
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[rate_limit(1000/s)]
-#[again(2)]
-#[resilient(timeout(5s))]
-#[places(20)]
-#[breaker(failure_threshold = 5)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[::resilient::fallback(replica, may_fail)]
+#[cfg_attr(all(), retry(2))]
 #[cfg(not(any()))]
+#[circuit_breaker(failure_threshold = 5)]
+#[beside(1h)]
+#[::resilient::timeout(5s)]
+#[resilient(bulkhead(20))]
+#[::resilient::hedge(1h)]
 async fn order_16() -> Answer {
     Ok(16)
 }
 
-#[cfg_attr(all(), retry(2))]
-#[bulkhead(20)]
-#[resilient(fallback(replica, may_fail), rate_limit(1000/s))]
-#[allow(unused_variables)]
-#[breaker(failure_threshold = 5)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(retry(2))]
+#[cfg(not(any()))]
+#[hedge(1h)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[otherwise(replica, may_fail)]
+#[fallback(replica, may_fail)]
 #[cfg_attr(all(), timeout(5s))]
-#[timeout(5s)]
+#[cfg_attr(all(), bulkhead(20))]
+#[resilient(timeout(5s), retry(2))]
 async fn order_17() -> Answer {
     Ok(17)
 }
 
-#[resilient(fallback(replica, may_fail), retry(2))]
-#[rustfmt::skip]
+#[bulkhead(20)]
+#[inline]
+#[again(2)]
+#[resilient(hedge(1h))]
+#[::resilient::rate_limit(1000/s)]
+#[::resilient::timeout(5s)]
+#[::resilient::hedge(1h)]
 #[circuit_breaker(failure_threshold = 5)]
-#[resilient(timeout(5s))]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[::resilient::bulkhead(20)]
-#[cfg_attr(all(), retry(2))]
+#[breaker(failure_threshold = 5)]
+#[::resilient::fallback(replica, may_fail)]
+#[resilient(bulkhead(20))]
 async fn order_18() -> Answer {
     Ok(18)
 }
 
-#[::resilient::retry(2)]
-#[otherwise(replica, may_fail)]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[resilient(rate_limit(1000/s), timeout(5s))]
-#[cfg_attr(all(), bulkhead(20))]
-#[rustfmt::skip]
+#[resilient(timeout(5s), hedge(1h), circuit_breaker(failure_threshold = 5))]
+#[inline]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(hedge(1h), bulkhead(20))]
+#[cfg_attr(all(), retry(2))]
 async fn order_19() -> Answer {
     Ok(19)
 }
 
-#[otherwise(replica, may_fail)]
-#[rate_limit(1000/s)]
-#[cfg_attr(all(), retry(2))]
-#[breaker(failure_threshold = 5)]
-#[inline]
-#[resilient(fallback(replica, may_fail))]
-#[::resilient::timeout(5s)]
-#[::resilient::bulkhead(20)]
+#[resilient(hedge(1h))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[cfg_attr(all(), bulkhead(20))]
+#[resilient(rate_limit(1000/s), timeout(5s))]
+#[cfg_attr(all(), hedge(1h))]
+#[rustfmt::skip]
+#[resilient(circuit_breaker(failure_threshold = 5), retry(2))]
 async fn order_20() -> Answer {
     Ok(20)
 }
 
-#[circuit_breaker(failure_threshold = 5)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[places(20)]
+#[::resilient::hedge(1h)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
 #[rate_limit(1000/s)]
-#[cfg_attr(all(), retry(2))]
-#[cfg_attr(all(), timeout(5s))]
-#[rustfmt::skip]
+#[resilient(bulkhead(20))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(retry(2))]
+#[inline]
+#[::resilient::timeout(5s)]
+#[::resilient::hedge(1h)]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(timeout(5s))]
 async fn order_21() -> Answer {
     Ok(21)
 }
 
-#[cfg_attr(all(), retry(2))]
-#[resilient(timeout(5s))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[timeout(5s)]
+#[beside(1h)]
 #[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[resilient(bulkhead(20))]
-#[rustfmt::skip]
-#[rate_limit(1000/s)]
-#[otherwise(replica, may_fail)]
-#[resilient(retry(2))]
+#[again(2)]
+#[resilient(fallback(replica, may_fail))]
+#[inline]
+#[::resilient::bulkhead(20)]
 async fn order_22() -> Answer {
     Ok(22)
 }
 
-#[resilient(bulkhead(20))]
-#[rate_limit(1000/s)]
-#[resilient(fallback(replica, may_fail))]
-#[rustfmt::skip]
-#[::resilient::timeout(5s)]
-#[cfg_attr(all(), rate_limit(1000/s))]
+#[resilient(rate_limit(1000/s), hedge(1h))]
+#[pace(1000/s)]
 #[::resilient::circuit_breaker(failure_threshold = 5)]
-#[resilient(retry(2))]
+#[resilient(circuit_breaker(failure_threshold = 5), bulkhead(20))]
+#[::resilient::hedge(1h)]
+#[cfg(not(any()))]
+#[deadline(5s)]
+#[resilient(fallback(replica, may_fail), retry(2))]
 async fn order_23() -> Answer {
     Ok(23)
 }
 
-#[circuit_breaker(failure_threshold = 5)]
-#[retry(2)]
-#[resilient(timeout(5s), circuit_breaker(failure_threshold = 5))]
-#[rate_limit(1000/s)]
-#[resilient(bulkhead(20), fallback(replica, may_fail))]
-#[cfg(not(any()))]
+#[resilient(retry(2))]
+#[allow(unused_variables)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[::resilient::rate_limit(1000/s)]
+#[resilient(hedge(1h))]
+#[otherwise(replica, may_fail)]
+#[deadline(5s)]
+#[bulkhead(20)]
 async fn order_24() -> Answer {
     Ok(24)
 }
 
+#[::resilient::hedge(1h)]
+#[circuit_breaker(failure_threshold = 5)]
+#[::resilient::fallback(replica, may_fail)]
+#[resilient(circuit_breaker(failure_threshold = 5), bulkhead(20))]
+#[cfg(not(any()))]
+#[cfg_attr(all(), retry(2))]
+#[::resilient::timeout(5s)]
 #[resilient(timeout(5s))]
-#[pace(1000/s)]
-#[allow(unused_variables)]
-#[rate_limit(1000/s)]
-#[fallback(replica, may_fail)]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[resilient(retry(2))]
-#[::resilient::fallback(replica, may_fail)]
-#[bulkhead(20)]
-#[::resilient::fallback(replica, may_fail)]
+#[places(20)]
+#[::resilient::rate_limit(1000/s)]
 async fn order_25() -> Answer {
     Ok(25)
 }
 
-#[resilient(bulkhead(20))]
-#[::resilient::timeout(5s)]
-#[resilient(retry(2))]
+#[deadline(5s)]
+#[beside(1h)]
+#[again(2)]
 #[::resilient::circuit_breaker(failure_threshold = 5)]
-#[::resilient::rate_limit(1000/s)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(bulkhead(20), fallback(replica, may_fail))]
+#[pace(1000/s)]
+#[cfg(not(any()))]
 async fn order_26() -> Answer {
     Ok(26)
 }
 
-#[cfg_attr(all(), retry(2))]
-#[circuit_breaker(failure_threshold = 5)]
-#[deadline(5s)]
-#[cfg_attr(all(), timeout(5s))]
-#[pace(1000/s)]
-#[resilient(bulkhead(20))]
-#[inline]
-#[::resilient::fallback(replica, may_fail)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), bulkhead(20))]
+#[allow(unused_variables)]
+#[resilient(hedge(1h))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[resilient(retry(2))]
+#[::resilient::timeout(5s)]
+#[resilient(fallback(replica, may_fail))]
 async fn order_27() -> Answer {
     Ok(27)
 }
 
-#[::resilient::rate_limit(1000/s)]
-#[breaker(failure_threshold = 5)]
-#[places(20)]
-#[resilient(fallback(replica, may_fail))]
-#[inline]
-#[::resilient::retry(2)]
-#[cfg_attr(all(), timeout(5s))]
+#[resilient(circuit_breaker(failure_threshold = 5), hedge(1h), bulkhead(20))]
+#[retry(2)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[deadline(5s)]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(rate_limit(1000/s))]
 async fn order_28() -> Answer {
     Ok(28)
 }
 
-#[resilient(bulkhead(20))]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[again(2)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[retry(2)]
 #[inline]
-#[cfg_attr(all(), timeout(5s))]
-#[resilient(circuit_breaker(failure_threshold = 5))]
+#[bulkhead(20)]
+#[cfg_attr(all(), hedge(1h))]
 #[deadline(5s)]
-#[resilient(fallback(replica, may_fail), fallback(replica, may_fail))]
+#[rate_limit(1000/s)]
+#[otherwise(replica, may_fail)]
 async fn order_29() -> Answer {
     Ok(29)
 }
 
-#[fallback(replica, may_fail)]
-#[circuit_breaker(failure_threshold = 5)]
-#[places(20)]
-#[inline]
-#[::resilient::timeout(5s)]
+#[::resilient::retry(2)]
 #[resilient(rate_limit(1000/s))]
-#[retry(2)]
+#[cfg_attr(all(), retry(2))]
+#[beside(1h)]
+#[cfg(not(any()))]
+#[::resilient::fallback(replica, may_fail)]
+#[cfg_attr(all(), hedge(1h))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[::resilient::rate_limit(1000/s)]
+#[deadline(5s)]
+#[places(20)]
 async fn order_30() -> Answer {
     Ok(30)
 }
 
-#[resilient(timeout(5s))]
-#[rustfmt::skip]
 #[::resilient::rate_limit(1000/s)]
-#[retry(2)]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[resilient(fallback(replica, may_fail), bulkhead(20))]
+#[hedge(1h)]
+#[resilient(retry(2))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[places(20)]
+#[deadline(5s)]
+#[inline]
+#[resilient(fallback(replica, may_fail))]
+#[::resilient::retry(2)]
+#[deadline(5s)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
 async fn order_31() -> Answer {
     Ok(31)
 }
 
-#[resilient(timeout(5s))]
+#[cfg_attr(all(), bulkhead(20))]
+#[otherwise(replica, may_fail)]
 #[::resilient::bulkhead(20)]
-#[resilient(fallback(replica, may_fail), rate_limit(1000/s))]
 #[circuit_breaker(failure_threshold = 5)]
-#[again(2)]
+#[::resilient::rate_limit(1000/s)]
+#[resilient(retry(2))]
+#[allow(unused_variables)]
+#[hedge(1h)]
+#[otherwise(replica, may_fail)]
+#[::resilient::fallback(replica, may_fail)]
+#[cfg_attr(all(), timeout(5s))]
 async fn order_32() -> Answer {
     Ok(32)
 }
 
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[resilient(fallback(replica, may_fail))]
+#[breaker(failure_threshold = 5)]
+#[retry(2)]
+#[::resilient::rate_limit(1000/s)]
 #[cfg(not(any()))]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[rate_limit(1000/s)]
-#[resilient(retry(2))]
-#[cfg_attr(all(), bulkhead(20))]
+#[resilient(fallback(replica, may_fail))]
+#[beside(1h)]
+#[again(2)]
 #[resilient(timeout(5s))]
-#[cfg_attr(all(), timeout(5s))]
+#[cfg_attr(all(), bulkhead(20))]
 async fn order_33() -> Answer {
     Ok(33)
 }
 
-#[deadline(5s)]
-#[cfg_attr(all(), retry(2))]
-#[resilient(bulkhead(20), rate_limit(1000/s), circuit_breaker(failure_threshold = 5))]
-#[cfg(not(any()))]
-#[fallback(replica, may_fail)]
-#[resilient(retry(2))]
+#[hedge(1h)]
+#[circuit_breaker(failure_threshold = 5)]
+#[pace(1000/s)]
+#[allow(unused_variables)]
+#[resilient(fallback(replica, may_fail), timeout(5s))]
+#[places(20)]
+#[::resilient::retry(2)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), timeout(5s))]
 async fn order_34() -> Answer {
     Ok(34)
 }
 
-#[retry(2)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[allow(unused_variables)]
 #[deadline(5s)]
-#[rate_limit(1000/s)]
-#[breaker(failure_threshold = 5)]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[::resilient::fallback(replica, may_fail)]
+#[resilient(rate_limit(1000/s))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[::resilient::hedge(1h)]
+#[cfg(not(any()))]
 #[places(20)]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(fallback(replica, may_fail))]
+#[cfg_attr(all(), retry(2))]
 async fn order_35() -> Answer {
     Ok(35)
 }
 
-#[resilient(retry(2), circuit_breaker(failure_threshold = 5))]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[::resilient::bulkhead(20)]
-#[resilient(timeout(5s))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
+#[::resilient::fallback(replica, may_fail)]
+#[again(2)]
+#[pace(1000/s)]
+#[inline]
+#[cfg_attr(all(), timeout(5s))]
+#[::resilient::hedge(1h)]
+#[resilient(bulkhead(20), circuit_breaker(failure_threshold = 5))]
 async fn order_36() -> Answer {
     Ok(36)
 }
 
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[::resilient::rate_limit(1000/s)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[allow(unused_variables)]
 #[::resilient::timeout(5s)]
 #[::resilient::bulkhead(20)]
-#[resilient(timeout(5s), retry(2))]
+#[::resilient::fallback(replica, may_fail)]
+#[cfg_attr(all(), hedge(1h))]
+#[retry(2)]
 async fn order_37() -> Answer {
     Ok(37)
 }
 
-#[resilient(rate_limit(1000/s), bulkhead(20))]
-#[::resilient::fallback(replica, may_fail)]
-#[rustfmt::skip]
-#[again(2)]
-#[breaker(failure_threshold = 5)]
-#[cfg_attr(all(), timeout(5s))]
-#[resilient(rate_limit(1000/s))]
+#[retry(2)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[::resilient::rate_limit(1000/s)]
+#[resilient(bulkhead(20))]
+#[beside(1h)]
 #[deadline(5s)]
 async fn order_38() -> Answer {
     Ok(38)
 }
 
 #[::resilient::retry(2)]
-#[timeout(5s)]
-#[::resilient::fallback(replica, may_fail)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[timeout(5s)]
-#[pace(1000/s)]
-#[::resilient::bulkhead(20)]
-#[inline]
+#[resilient(rate_limit(1000/s), fallback(replica, may_fail))]
+#[again(2)]
+#[cfg(not(any()))]
+#[cfg_attr(all(), bulkhead(20))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[beside(1h)]
+#[resilient(retry(2))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(timeout(5s))]
 async fn order_39() -> Answer {
     Ok(39)
 }
 
-#[breaker(failure_threshold = 5)]
-#[bulkhead(20)]
-#[::resilient::retry(2)]
-#[cfg(not(any()))]
-#[resilient(rate_limit(1000/s))]
+#[resilient(hedge(1h))]
 #[otherwise(replica, may_fail)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[retry(2)]
+#[cfg(not(any()))]
+#[places(20)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[deadline(5s)]
+#[beside(1h)]
 #[pace(1000/s)]
-#[resilient(bulkhead(20))]
-#[cfg_attr(all(), timeout(5s))]
 async fn order_40() -> Answer {
     Ok(40)
 }
 
-#[otherwise(replica, may_fail)]
+#[beside(1h)]
 #[cfg_attr(all(), retry(2))]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[places(20)]
-#[cfg_attr(all(), timeout(5s))]
+#[cfg(not(any()))]
+#[timeout(5s)]
+#[cfg_attr(all(), fallback(replica, may_fail))]
 #[circuit_breaker(failure_threshold = 5)]
+#[pace(1000/s)]
+#[cfg_attr(all(), bulkhead(20))]
 async fn order_41() -> Answer {
     Ok(41)
 }
 
-#[resilient(retry(2))]
-#[::resilient::rate_limit(1000/s)]
-#[cfg_attr(all(), retry(2))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[resilient(timeout(5s))]
+#[timeout(5s)]
+#[circuit_breaker(failure_threshold = 5)]
 #[inline]
-#[breaker(failure_threshold = 5)]
-#[resilient(bulkhead(20))]
-#[cfg_attr(all(), timeout(5s))]
+#[cfg_attr(all(), bulkhead(20))]
+#[bulkhead(20)]
+#[resilient(timeout(5s))]
+#[hedge(1h)]
+#[resilient(fallback(replica, may_fail))]
+#[::resilient::retry(2)]
+#[resilient(rate_limit(1000/s))]
 async fn order_42() -> Answer {
     Ok(42)
 }
 
-#[otherwise(replica, may_fail)]
-#[::resilient::bulkhead(20)]
-#[circuit_breaker(failure_threshold = 5)]
+#[deadline(5s)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(timeout(5s), fallback(replica, may_fail))]
+#[inline]
+#[hedge(1h)]
 #[::resilient::rate_limit(1000/s)]
-#[breaker(failure_threshold = 5)]
+#[resilient(bulkhead(20))]
 #[again(2)]
-#[cfg_attr(all(), timeout(5s))]
 async fn order_43() -> Answer {
     Ok(43)
 }
 
-#[::resilient::timeout(5s)]
-#[places(20)]
+#[resilient(retry(2))]
+#[circuit_breaker(failure_threshold = 5)]
+#[resilient(timeout(5s))]
+#[cfg_attr(all(), retry(2))]
 #[rate_limit(1000/s)]
-#[retry(2)]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
 #[::resilient::fallback(replica, may_fail)]
+#[cfg_attr(all(), timeout(5s))]
+#[resilient(hedge(1h))]
+#[cfg_attr(all(), bulkhead(20))]
+#[cfg(not(any()))]
 async fn order_44() -> Answer {
     Ok(44)
 }
 
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[resilient(fallback(replica, may_fail))]
-#[retry(2)]
-#[allow(unused_variables)]
-#[resilient(timeout(5s))]
-#[cfg_attr(all(), bulkhead(20))]
 #[resilient(rate_limit(1000/s))]
-#[::resilient::bulkhead(20)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[again(2)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), hedge(1h))]
+#[resilient(bulkhead(20))]
+#[::resilient::fallback(replica, may_fail)]
+#[resilient(timeout(5s), retry(2))]
 async fn order_45() -> Answer {
     Ok(45)
 }
 
-#[::resilient::bulkhead(20)]
-#[::resilient::fallback(replica, may_fail)]
+#[resilient(fallback(replica, may_fail))]
 #[::resilient::rate_limit(1000/s)]
-#[rustfmt::skip]
-#[resilient(circuit_breaker(failure_threshold = 5), retry(2))]
-#[places(20)]
-#[cfg_attr(all(), retry(2))]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[deadline(5s)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[hedge(1h)]
+#[timeout(5s)]
+#[resilient(retry(2), bulkhead(20))]
 async fn order_46() -> Answer {
     Ok(46)
 }
 
-#[resilient(rate_limit(1000/s))]
-#[bulkhead(20)]
-#[circuit_breaker(failure_threshold = 5)]
+#[::resilient::bulkhead(20)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(timeout(5s))]
 #[cfg_attr(all(), rate_limit(1000/s))]
-#[deadline(5s)]
-#[otherwise(replica, may_fail)]
-#[allow(unused_variables)]
-#[resilient(retry(2))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(hedge(1h))]
+#[retry(2)]
 async fn order_47() -> Answer {
     Ok(47)
 }
 
-#[again(2)]
-#[bulkhead(20)]
-#[cfg_attr(all(), timeout(5s))]
+#[hedge(1h)]
+#[::resilient::bulkhead(20)]
+#[::resilient::hedge(1h)]
+#[retry(2)]
+#[rate_limit(1000/s)]
+#[inline]
+#[cfg_attr(all(), bulkhead(20))]
+#[deadline(5s)]
 #[resilient(circuit_breaker(failure_threshold = 5))]
-#[pace(1000/s)]
-#[resilient(fallback(replica, may_fail))]
+#[::resilient::fallback(replica, may_fail)]
 async fn order_48() -> Answer {
     Ok(48)
 }
 
-#[resilient(rate_limit(1000/s))]
-#[::resilient::bulkhead(20)]
-#[cfg_attr(all(), bulkhead(20))]
-#[allow(unused_variables)]
-#[::resilient::timeout(5s)]
+#[places(20)]
+#[::resilient::hedge(1h)]
+#[cfg_attr(all(), retry(2))]
 #[resilient(timeout(5s))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[resilient(rate_limit(1000/s))]
 #[retry(2)]
-#[fallback(replica, may_fail)]
+#[pace(1000/s)]
+#[::resilient::retry(2)]
+#[otherwise(replica, may_fail)]
+#[resilient(circuit_breaker(failure_threshold = 5), timeout(5s))]
+#[rustfmt::skip]
 async fn order_49() -> Answer {
     Ok(49)
 }
 
-#[::resilient::retry(2)]
-#[resilient(timeout(5s))]
 #[::resilient::bulkhead(20)]
+#[::resilient::retry(2)]
+#[otherwise(replica, may_fail)]
+#[beside(1h)]
+#[circuit_breaker(failure_threshold = 5)]
+#[resilient(retry(2))]
 #[rate_limit(1000/s)]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[inline]
-#[resilient(fallback(replica, may_fail))]
-#[::resilient::rate_limit(1000/s)]
+#[resilient(timeout(5s))]
+#[cfg(not(any()))]
 async fn order_50() -> Answer {
     Ok(50)
 }
 
-#[resilient(fallback(replica, may_fail))]
-#[deadline(5s)]
-#[resilient(retry(2))]
-#[bulkhead(20)]
-#[resilient(circuit_breaker(failure_threshold = 5), retry(2), fallback(replica, may_fail), rate_limit(1000/s))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), hedge(1h))]
+#[resilient(fallback(replica, may_fail), retry(2), rate_limit(1000/s))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[::resilient::timeout(5s)]
+#[allow(unused_variables)]
+#[::resilient::timeout(5s)]
+#[resilient(bulkhead(20))]
 async fn order_51() -> Answer {
     Ok(51)
 }
 
-#[rate_limit(1000/s)]
+#[pace(1000/s)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(hedge(1h), circuit_breaker(failure_threshold = 5))]
+#[fallback(replica, may_fail)]
+#[cfg_attr(all(), timeout(5s))]
+#[resilient(fallback(replica, may_fail))]
+#[retry(2)]
+#[rustfmt::skip]
+#[beside(1h)]
 #[resilient(bulkhead(20))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[timeout(5s)]
-#[::resilient::retry(2)]
-#[cfg(not(any()))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
 async fn order_52() -> Answer {
     Ok(52)
 }
 
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[cfg(not(any()))]
-#[::resilient::retry(2)]
-#[resilient(timeout(5s), rate_limit(1000/s))]
-#[rate_limit(1000/s)]
-#[resilient(fallback(replica, may_fail))]
-#[::resilient::bulkhead(20)]
-#[cfg_attr(all(), rate_limit(1000/s))]
+#[beside(1h)]
 #[cfg_attr(all(), bulkhead(20))]
+#[breaker(failure_threshold = 5)]
+#[pace(1000/s)]
+#[fallback(replica, may_fail)]
+#[inline]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[timeout(5s)]
+#[resilient(retry(2))]
+#[::resilient::fallback(replica, may_fail)]
 async fn order_53() -> Answer {
     Ok(53)
 }
 
-#[timeout(5s)]
-#[resilient(circuit_breaker(failure_threshold = 5), retry(2), bulkhead(20))]
+#[pace(1000/s)]
+#[beside(1h)]
+#[resilient(retry(2))]
+#[rate_limit(1000/s)]
+#[cfg_attr(all(), bulkhead(20))]
+#[cfg_attr(all(), bulkhead(20))]
 #[allow(unused_variables)]
-#[::resilient::fallback(replica, may_fail)]
-#[resilient(rate_limit(1000/s))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(timeout(5s), circuit_breaker(failure_threshold = 5))]
 async fn order_54() -> Answer {
     Ok(54)
 }
 
-#[again(2)]
-#[rustfmt::skip]
-#[bulkhead(20)]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[pace(1000/s)]
-#[resilient(timeout(5s))]
-#[retry(2)]
+#[circuit_breaker(failure_threshold = 5)]
 #[places(20)]
+#[rate_limit(1000/s)]
+#[resilient(hedge(1h))]
+#[circuit_breaker(failure_threshold = 5)]
+#[resilient(retry(2))]
+#[cfg_attr(all(), bulkhead(20))]
 #[resilient(fallback(replica, may_fail))]
+#[deadline(5s)]
+#[allow(unused_variables)]
+#[circuit_breaker(failure_threshold = 5)]
 async fn order_55() -> Answer {
     Ok(55)
 }
 
-#[::resilient::timeout(5s)]
-#[cfg_attr(all(), timeout(5s))]
-#[rustfmt::skip]
-#[circuit_breaker(failure_threshold = 5)]
-#[::resilient::bulkhead(20)]
-#[::resilient::rate_limit(1000/s)]
+#[cfg_attr(all(), hedge(1h))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
 #[resilient(retry(2))]
-#[otherwise(replica, may_fail)]
+#[::resilient::rate_limit(1000/s)]
+#[bulkhead(20)]
+#[resilient(timeout(5s))]
+#[rustfmt::skip]
+#[fallback(replica, may_fail)]
+#[circuit_breaker(failure_threshold = 5)]
 async fn order_56() -> Answer {
     Ok(56)
 }
 
-#[::resilient::fallback(replica, may_fail)]
-#[places(20)]
+#[again(2)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[::resilient::bulkhead(20)]
+#[circuit_breaker(failure_threshold = 5)]
 #[rustfmt::skip]
-#[resilient(timeout(5s), timeout(5s), retry(2))]
-#[rate_limit(1000/s)]
-#[resilient(fallback(replica, may_fail), circuit_breaker(failure_threshold = 5))]
-#[retry(2)]
+#[resilient(rate_limit(1000/s))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(timeout(5s), hedge(1h), rate_limit(1000/s))]
 async fn order_57() -> Answer {
     Ok(57)
 }
 
-#[circuit_breaker(failure_threshold = 5)]
-#[resilient(rate_limit(1000/s))]
-#[fallback(replica, may_fail)]
-#[resilient(retry(2), timeout(5s))]
-#[timeout(5s)]
-#[places(20)]
+#[bulkhead(20)]
+#[resilient(hedge(1h))]
+#[pace(1000/s)]
+#[breaker(failure_threshold = 5)]
+#[::resilient::timeout(5s)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[allow(unused_variables)]
+#[resilient(retry(2), bulkhead(20), fallback(replica, may_fail))]
+#[cfg_attr(all(), hedge(1h))]
 async fn order_58() -> Answer {
     Ok(58)
 }
 
+#[bulkhead(20)]
 #[resilient(fallback(replica, may_fail))]
-#[cfg_attr(all(), retry(2))]
-#[inline]
-#[resilient(bulkhead(20), rate_limit(1000/s), fallback(replica, may_fail))]
-#[::resilient::timeout(5s)]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[::resilient::retry(2)]
+#[breaker(failure_threshold = 5)]
+#[::resilient::rate_limit(1000/s)]
+#[rate_limit(1000/s)]
+#[rustfmt::skip]
+#[resilient(timeout(5s))]
+#[beside(1h)]
 async fn order_59() -> Answer {
     Ok(59)
 }
 
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[fallback(replica, may_fail)]
+#[circuit_breaker(failure_threshold = 5)]
+#[resilient(hedge(1h), bulkhead(20))]
+#[::resilient::rate_limit(1000/s)]
 #[deadline(5s)]
-#[inline]
-#[places(20)]
-#[::resilient::retry(2)]
-#[pace(1000/s)]
-#[::resilient::fallback(replica, may_fail)]
-#[resilient(fallback(replica, may_fail))]
+#[again(2)]
 async fn order_60() -> Answer {
     Ok(60)
 }
 
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[resilient(bulkhead(20))]
-#[otherwise(replica, may_fail)]
-#[resilient(timeout(5s))]
 #[::resilient::retry(2)]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[hedge(1h)]
+#[::resilient::bulkhead(20)]
+#[rate_limit(1000/s)]
+#[rustfmt::skip]
+#[resilient(fallback(replica, may_fail), timeout(5s))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[cfg_attr(all(), bulkhead(20))]
 async fn order_61() -> Answer {
     Ok(61)
 }
 
-#[resilient(retry(2))]
-#[timeout(5s)]
-#[resilient(fallback(replica, may_fail))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[::resilient::rate_limit(1000/s)]
-#[resilient(timeout(5s))]
-#[places(20)]
-#[resilient(timeout(5s))]
-#[cfg(not(any()))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(bulkhead(20), timeout(5s))]
+#[allow(unused_variables)]
+#[circuit_breaker(failure_threshold = 5)]
+#[::resilient::bulkhead(20)]
+#[otherwise(replica, may_fail)]
+#[breaker(failure_threshold = 5)]
+#[resilient(hedge(1h))]
+#[deadline(5s)]
+#[cfg_attr(all(), retry(2))]
+#[pace(1000/s)]
 async fn order_62() -> Answer {
     Ok(62)
 }
 
-#[resilient(timeout(5s))]
-#[timeout(5s)]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[resilient(retry(2), bulkhead(20))]
+#[resilient(hedge(1h), fallback(replica, may_fail), retry(2), rate_limit(1000/s))]
 #[allow(unused_variables)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[deadline(5s)]
+#[places(20)]
 async fn order_63() -> Answer {
     Ok(63)
 }
 
-#[resilient(fallback(replica, may_fail))]
-#[breaker(failure_threshold = 5)]
-#[allow(unused_variables)]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[rate_limit(1000/s)]
-#[otherwise(replica, may_fail)]
-#[timeout(5s)]
-#[resilient(retry(2))]
 #[bulkhead(20)]
+#[hedge(1h)]
+#[again(2)]
+#[resilient(circuit_breaker(failure_threshold = 5), bulkhead(20), fallback(replica, may_fail))]
+#[again(2)]
+#[cfg_attr(all(), timeout(5s))]
+#[pace(1000/s)]
+#[allow(unused_variables)]
 async fn order_64() -> Answer {
     Ok(64)
 }
 
-#[otherwise(replica, may_fail)]
-#[cfg(not(any()))]
 #[resilient(retry(2))]
-#[::resilient::fallback(replica, may_fail)]
-#[resilient(retry(2))]
-#[cfg_attr(all(), rate_limit(1000/s))]
 #[cfg_attr(all(), timeout(5s))]
+#[::resilient::hedge(1h)]
 #[resilient(circuit_breaker(failure_threshold = 5))]
-#[::resilient::bulkhead(20)]
+#[bulkhead(20)]
+#[fallback(replica, may_fail)]
+#[cfg(not(any()))]
+#[resilient(rate_limit(1000/s))]
 async fn order_65() -> Answer {
     Ok(65)
 }
 
-#[resilient(bulkhead(20), timeout(5s), retry(2))]
-#[pace(1000/s)]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[::resilient::rate_limit(1000/s)]
 #[rustfmt::skip]
-#[::resilient::timeout(5s)]
-#[timeout(5s)]
-#[resilient(retry(2))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), bulkhead(20))]
+#[resilient(fallback(replica, may_fail), retry(2))]
+#[cfg_attr(all(), bulkhead(20))]
+#[resilient(timeout(5s))]
+#[hedge(1h)]
 async fn order_66() -> Answer {
     Ok(66)
 }
 
-#[resilient(timeout(5s))]
-#[cfg_attr(all(), retry(2))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[cfg_attr(all(), bulkhead(20))]
-#[resilient(rate_limit(1000/s), fallback(replica, may_fail))]
+#[timeout(5s)]
+#[::resilient::bulkhead(20)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[cfg(not(any()))]
+#[retry(2)]
+#[timeout(5s)]
+#[deadline(5s)]
+#[resilient(hedge(1h), fallback(replica, may_fail), rate_limit(1000/s))]
 async fn order_67() -> Answer {
     Ok(67)
 }
 
-#[resilient(fallback(replica, may_fail), rate_limit(1000/s))]
-#[cfg_attr(all(), retry(2))]
-#[breaker(failure_threshold = 5)]
-#[cfg_attr(all(), retry(2))]
-#[deadline(5s)]
-#[resilient(bulkhead(20))]
-#[rate_limit(1000/s)]
+#[resilient(timeout(5s))]
+#[fallback(replica, may_fail)]
+#[::resilient::bulkhead(20)]
+#[allow(unused_variables)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[hedge(1h)]
+#[pace(1000/s)]
+#[cfg_attr(all(), bulkhead(20))]
+#[::resilient::retry(2)]
 async fn order_68() -> Answer {
     Ok(68)
 }
 
-#[::resilient::fallback(replica, may_fail)]
-#[breaker(failure_threshold = 5)]
-#[::resilient::timeout(5s)]
-#[retry(2)]
-#[resilient(rate_limit(1000/s))]
+#[deadline(5s)]
 #[places(20)]
-#[rustfmt::skip]
+#[allow(unused_variables)]
+#[cfg_attr(all(), hedge(1h))]
+#[fallback(replica, may_fail)]
+#[pace(1000/s)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), retry(2))]
+#[::resilient::rate_limit(1000/s)]
+#[rate_limit(1000/s)]
 async fn order_69() -> Answer {
     Ok(69)
 }
 
-#[rate_limit(1000/s)]
-#[resilient(bulkhead(20), timeout(5s))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[breaker(failure_threshold = 5)]
-#[again(2)]
-#[resilient(fallback(replica, may_fail))]
-#[cfg(not(any()))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(hedge(1h))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[allow(unused_variables)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[::resilient::retry(2)]
+#[resilient(timeout(5s))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[bulkhead(20)]
 async fn order_70() -> Answer {
     Ok(70)
 }
 
-#[resilient(fallback(replica, may_fail))]
-#[bulkhead(20)]
-#[::resilient::retry(2)]
+#[otherwise(replica, may_fail)]
 #[circuit_breaker(failure_threshold = 5)]
-#[resilient(rate_limit(1000/s), timeout(5s))]
-#[rustfmt::skip]
-#[cfg_attr(all(), retry(2))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[resilient(timeout(5s))]
+#[allow(unused_variables)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[again(2)]
+#[places(20)]
+#[cfg_attr(all(), hedge(1h))]
+#[::resilient::fallback(replica, may_fail)]
 async fn order_71() -> Answer {
     Ok(71)
 }
 
+#[resilient(timeout(5s), hedge(1h))]
+#[::resilient::retry(2)]
+#[cfg_attr(all(), hedge(1h))]
+#[resilient(rate_limit(1000/s))]
 #[places(20)]
-#[::resilient::rate_limit(1000/s)]
-#[fallback(replica, may_fail)]
-#[resilient(retry(2), timeout(5s))]
-#[circuit_breaker(failure_threshold = 5)]
-#[::resilient::bulkhead(20)]
-#[allow(unused_variables)]
-#[otherwise(replica, may_fail)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[beside(1h)]
+#[rustfmt::skip]
+#[::resilient::fallback(replica, may_fail)]
+#[timeout(5s)]
 async fn order_72() -> Answer {
     Ok(72)
 }
 
-#[again(2)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[pace(1000/s)]
-#[resilient(bulkhead(20), timeout(5s), fallback(replica, may_fail))]
+#[resilient(rate_limit(1000/s))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(timeout(5s))]
+#[allow(unused_variables)]
+#[::resilient::retry(2)]
+#[hedge(1h)]
+#[resilient(fallback(replica, may_fail))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(retry(2), bulkhead(20), timeout(5s))]
 async fn order_73() -> Answer {
     Ok(73)
 }
 
-#[retry(2)]
-#[resilient(timeout(5s))]
-#[places(20)]
-#[resilient(fallback(replica, may_fail))]
-#[breaker(failure_threshold = 5)]
-#[inline]
+#[::resilient::hedge(1h)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(timeout(5s), fallback(replica, may_fail))]
 #[::resilient::rate_limit(1000/s)]
+#[cfg_attr(all(), retry(2))]
+#[::resilient::hedge(1h)]
+#[rustfmt::skip]
+#[cfg_attr(all(), bulkhead(20))]
 async fn order_74() -> Answer {
     Ok(74)
 }
 
-#[circuit_breaker(failure_threshold = 5)]
-#[breaker(failure_threshold = 5)]
-#[resilient(timeout(5s), rate_limit(1000/s), bulkhead(20))]
-#[otherwise(replica, may_fail)]
-#[cfg_attr(all(), retry(2))]
+#[bulkhead(20)]
+#[allow(unused_variables)]
+#[resilient(circuit_breaker(failure_threshold = 5), fallback(replica, may_fail))]
+#[retry(2)]
+#[resilient(hedge(1h))]
+#[rate_limit(1000/s)]
+#[cfg_attr(all(), timeout(5s))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(rate_limit(1000/s))]
 async fn order_75() -> Answer {
     Ok(75)
 }
 
-#[resilient(retry(2))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
+#[retry(2)]
+#[resilient(fallback(replica, may_fail))]
+#[hedge(1h)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(fallback(replica, may_fail))]
 #[::resilient::bulkhead(20)]
-#[resilient(timeout(5s))]
-#[timeout(5s)]
 #[rate_limit(1000/s)]
-#[cfg(not(any()))]
-#[resilient(circuit_breaker(failure_threshold = 5))]
+#[inline]
+#[timeout(5s)]
 async fn order_76() -> Answer {
     Ok(76)
 }
 
 #[resilient(timeout(5s))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[resilient(circuit_breaker(failure_threshold = 5), timeout(5s))]
-#[cfg_attr(all(), retry(2))]
-#[resilient(rate_limit(1000/s))]
-#[allow(unused_variables)]
 #[bulkhead(20)]
-#[cfg_attr(all(), retry(2))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[inline]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(hedge(1h), retry(2))]
+#[rate_limit(1000/s)]
 async fn order_77() -> Answer {
     Ok(77)
 }
 
-#[bulkhead(20)]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[allow(unused_variables)]
-#[resilient(retry(2))]
-#[timeout(5s)]
-#[fallback(replica, may_fail)]
-#[pace(1000/s)]
-#[resilient(circuit_breaker(failure_threshold = 5), timeout(5s))]
+#[::resilient::retry(2)]
+#[resilient(rate_limit(1000/s), timeout(5s))]
+#[retry(2)]
+#[resilient(fallback(replica, may_fail))]
+#[rustfmt::skip]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[::resilient::hedge(1h)]
+#[resilient(bulkhead(20))]
 async fn order_78() -> Answer {
     Ok(78)
 }
 
-#[again(2)]
-#[::resilient::fallback(replica, may_fail)]
+#[deadline(5s)]
+#[::resilient::hedge(1h)]
 #[resilient(retry(2))]
-#[cfg(not(any()))]
-#[circuit_breaker(failure_threshold = 5)]
 #[::resilient::rate_limit(1000/s)]
-#[::resilient::bulkhead(20)]
-#[timeout(5s)]
+#[resilient(rate_limit(1000/s))]
+#[::resilient::fallback(replica, may_fail)]
+#[inline]
+#[cfg_attr(all(), bulkhead(20))]
+#[places(20)]
+#[resilient(timeout(5s), circuit_breaker(failure_threshold = 5))]
 async fn order_79() -> Answer {
     Ok(79)
 }
 
+#[deadline(5s)]
 #[::resilient::retry(2)]
-#[timeout(5s)]
-#[pace(1000/s)]
-#[cfg_attr(all(), bulkhead(20))]
-#[breaker(failure_threshold = 5)]
-#[otherwise(replica, may_fail)]
-#[allow(unused_variables)]
-#[cfg_attr(all(), bulkhead(20))]
-#[timeout(5s)]
+#[::resilient::fallback(replica, may_fail)]
+#[resilient(hedge(1h))]
+#[cfg_attr(all(), retry(2))]
+#[resilient(rate_limit(1000/s))]
+#[fallback(replica, may_fail)]
+#[circuit_breaker(failure_threshold = 5)]
+#[again(2)]
+#[inline]
+#[places(20)]
 async fn order_80() -> Answer {
     Ok(80)
 }
 
-#[cfg_attr(all(), timeout(5s))]
-#[cfg_attr(all(), timeout(5s))]
-#[allow(unused_variables)]
-#[resilient(fallback(replica, may_fail))]
-#[cfg_attr(all(), timeout(5s))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[::resilient::retry(2)]
-#[resilient(fallback(replica, may_fail))]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[bulkhead(20)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[inline]
+#[deadline(5s)]
+#[resilient(hedge(1h))]
+#[otherwise(replica, may_fail)]
+#[::resilient::bulkhead(20)]
+#[::resilient::rate_limit(1000/s)]
+#[cfg_attr(all(), retry(2))]
 async fn order_81() -> Answer {
     Ok(81)
 }
 
-#[rate_limit(1000/s)]
+#[resilient(hedge(1h))]
+#[pace(1000/s)]
+#[bulkhead(20)]
 #[resilient(fallback(replica, may_fail))]
-#[cfg_attr(all(), timeout(5s))]
-#[breaker(failure_threshold = 5)]
-#[again(2)]
-#[cfg_attr(all(), bulkhead(20))]
-#[::resilient::bulkhead(20)]
-#[cfg(not(any()))]
-#[deadline(5s)]
+#[timeout(5s)]
+#[circuit_breaker(failure_threshold = 5)]
+#[cfg_attr(all(), retry(2))]
 async fn order_82() -> Answer {
     Ok(82)
 }
 
-#[resilient(circuit_breaker(failure_threshold = 5), fallback(replica, may_fail))]
-#[cfg(not(any()))]
-#[::resilient::retry(2)]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[resilient(bulkhead(20))]
-#[breaker(failure_threshold = 5)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[resilient(fallback(replica, may_fail), rate_limit(1000/s), bulkhead(20))]
+#[fallback(replica, may_fail)]
+#[places(20)]
+#[resilient(hedge(1h))]
+#[rustfmt::skip]
 #[::resilient::timeout(5s)]
-#[deadline(5s)]
-#[::resilient::bulkhead(20)]
+#[breaker(failure_threshold = 5)]
+#[::resilient::retry(2)]
 async fn order_83() -> Answer {
     Ok(83)
 }
 
-#[::resilient::fallback(replica, may_fail)]
-#[resilient(rate_limit(1000/s), retry(2))]
-#[::resilient::timeout(5s)]
-#[resilient(fallback(replica, may_fail))]
-#[::resilient::rate_limit(1000/s)]
-#[retry(2)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
 #[cfg_attr(all(), bulkhead(20))]
+#[cfg_attr(all(), retry(2))]
+#[::resilient::rate_limit(1000/s)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), timeout(5s))]
+#[hedge(1h)]
+#[otherwise(replica, may_fail)]
 async fn order_84() -> Answer {
     Ok(84)
 }
 
-#[cfg_attr(all(), bulkhead(20))]
-#[::resilient::retry(2)]
+#[again(2)]
+#[bulkhead(20)]
+#[resilient(rate_limit(1000/s), fallback(replica, may_fail))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[beside(1h)]
 #[::resilient::timeout(5s)]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[rate_limit(1000/s)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
 async fn order_85() -> Answer {
     Ok(85)
 }
 
-#[resilient(rate_limit(1000/s), circuit_breaker(failure_threshold = 5))]
-#[deadline(5s)]
-#[::resilient::fallback(replica, may_fail)]
-#[inline]
-#[resilient(fallback(replica, may_fail))]
-#[::resilient::fallback(replica, may_fail)]
-#[resilient(bulkhead(20))]
 #[rate_limit(1000/s)]
-#[resilient(retry(2))]
+#[retry(2)]
+#[cfg_attr(all(), hedge(1h))]
+#[rustfmt::skip]
+#[cfg_attr(all(), timeout(5s))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[places(20)]
+#[::resilient::fallback(replica, may_fail)]
 async fn order_86() -> Answer {
     Ok(86)
 }
 
-#[bulkhead(20)]
-#[cfg_attr(all(), retry(2))]
-#[resilient(rate_limit(1000/s), timeout(5s))]
-#[fallback(replica, may_fail)]
-#[circuit_breaker(failure_threshold = 5)]
+#[resilient(hedge(1h), fallback(replica, may_fail))]
+#[retry(2)]
+#[allow(unused_variables)]
+#[rate_limit(1000/s)]
+#[resilient(timeout(5s))]
+#[::resilient::bulkhead(20)]
+#[resilient(hedge(1h))]
+#[breaker(failure_threshold = 5)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
 async fn order_87() -> Answer {
     Ok(87)
 }
 
-#[::resilient::retry(2)]
-#[resilient(timeout(5s))]
+#[resilient(hedge(1h), fallback(replica, may_fail))]
 #[::resilient::bulkhead(20)]
-#[rustfmt::skip]
-#[rate_limit(1000/s)]
+#[retry(2)]
 #[circuit_breaker(failure_threshold = 5)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
+#[beside(1h)]
+#[timeout(5s)]
+#[pace(1000/s)]
 async fn order_88() -> Answer {
     Ok(88)
 }
 
-#[resilient(timeout(5s))]
-#[bulkhead(20)]
-#[resilient(rate_limit(1000/s))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[::resilient::fallback(replica, may_fail)]
-#[resilient(retry(2), circuit_breaker(failure_threshold = 5))]
+#[::resilient::hedge(1h)]
+#[otherwise(replica, may_fail)]
+#[rate_limit(1000/s)]
+#[::resilient::retry(2)]
+#[timeout(5s)]
+#[retry(2)]
+#[breaker(failure_threshold = 5)]
+#[resilient(bulkhead(20))]
+#[otherwise(replica, may_fail)]
+#[allow(unused_variables)]
 async fn order_89() -> Answer {
     Ok(89)
 }
 
-#[cfg_attr(all(), timeout(5s))]
-#[places(20)]
-#[inline]
-#[pace(1000/s)]
-#[::resilient::retry(2)]
-#[circuit_breaker(failure_threshold = 5)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
+#[cfg_attr(all(), hedge(1h))]
+#[resilient(retry(2))]
+#[cfg_attr(all(), bulkhead(20))]
+#[resilient(circuit_breaker(failure_threshold = 5), hedge(1h))]
+#[timeout(5s)]
+#[timeout(5s)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[otherwise(replica, may_fail)]
+#[cfg(not(any()))]
+#[resilient(rate_limit(1000/s))]
 async fn order_90() -> Answer {
     Ok(90)
 }
 
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[again(2)]
-#[resilient(rate_limit(1000/s))]
-#[deadline(5s)]
-#[bulkhead(20)]
-#[resilient(fallback(replica, may_fail))]
-#[rustfmt::skip]
+#[::resilient::rate_limit(1000/s)]
+#[cfg_attr(all(), hedge(1h))]
+#[::resilient::timeout(5s)]
+#[::resilient::fallback(replica, may_fail)]
+#[resilient(bulkhead(20))]
+#[cfg(not(any()))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[resilient(retry(2))]
+#[timeout(5s)]
 async fn order_91() -> Answer {
     Ok(91)
 }
 
-#[places(20)]
-#[::resilient::retry(2)]
+#[pace(1000/s)]
+#[resilient(retry(2))]
+#[cfg_attr(all(), timeout(5s))]
+#[::resilient::bulkhead(20)]
+#[::resilient::fallback(replica, may_fail)]
 #[resilient(circuit_breaker(failure_threshold = 5))]
-#[::resilient::rate_limit(1000/s)]
-#[resilient(fallback(replica, may_fail))]
-#[::resilient::timeout(5s)]
+#[deadline(5s)]
+#[hedge(1h)]
 async fn order_92() -> Answer {
     Ok(92)
 }
 
-#[circuit_breaker(failure_threshold = 5)]
-#[resilient(fallback(replica, may_fail), rate_limit(1000/s))]
-#[timeout(5s)]
-#[resilient(retry(2))]
-#[rustfmt::skip]
-#[pace(1000/s)]
 #[::resilient::fallback(replica, may_fail)]
-#[::resilient::bulkhead(20)]
+#[bulkhead(20)]
 #[resilient(timeout(5s))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[::resilient::rate_limit(1000/s)]
+#[::resilient::hedge(1h)]
+#[resilient(retry(2))]
 async fn order_93() -> Answer {
     Ok(93)
 }
 
-#[resilient(retry(2), rate_limit(1000/s))]
-#[::resilient::rate_limit(1000/s)]
-#[cfg(not(any()))]
-#[resilient(bulkhead(20))]
-#[timeout(5s)]
+#[resilient(retry(2))]
 #[::resilient::circuit_breaker(failure_threshold = 5)]
-#[otherwise(replica, may_fail)]
+#[cfg_attr(all(), timeout(5s))]
+#[resilient(rate_limit(1000/s))]
+#[::resilient::fallback(replica, may_fail)]
+#[cfg_attr(all(), hedge(1h))]
+#[rustfmt::skip]
+#[resilient(bulkhead(20))]
 async fn order_94() -> Answer {
     Ok(94)
 }
 
-#[resilient(rate_limit(1000/s))]
-#[otherwise(replica, may_fail)]
-#[rate_limit(1000/s)]
-#[allow(unused_variables)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[bulkhead(20)]
-#[rate_limit(1000/s)]
-#[cfg_attr(all(), retry(2))]
-#[::resilient::timeout(5s)]
-#[cfg_attr(all(), timeout(5s))]
+#[pace(1000/s)]
+#[resilient(timeout(5s), retry(2))]
+#[fallback(replica, may_fail)]
+#[cfg_attr(all(), hedge(1h))]
+#[resilient(circuit_breaker(failure_threshold = 5), hedge(1h))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), bulkhead(20))]
+#[::resilient::fallback(replica, may_fail)]
 async fn order_95() -> Answer {
     Ok(95)
 }
 
-#[::resilient::bulkhead(20)]
-#[cfg_attr(all(), retry(2))]
-#[rustfmt::skip]
-#[resilient(bulkhead(20), retry(2), rate_limit(1000/s))]
-#[fallback(replica, may_fail)]
-#[deadline(5s)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
+#[again(2)]
+#[::resilient::fallback(replica, may_fail)]
+#[inline]
+#[again(2)]
+#[resilient(hedge(1h), circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), timeout(5s))]
+#[resilient(rate_limit(1000/s))]
+#[places(20)]
 async fn order_96() -> Answer {
     Ok(96)
 }
 
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[cfg(not(any()))]
-#[::resilient::retry(2)]
-#[resilient(rate_limit(1000/s))]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[bulkhead(20)]
-#[otherwise(replica, may_fail)]
+#[resilient(fallback(replica, may_fail))]
+#[rustfmt::skip]
+#[rate_limit(1000/s)]
+#[resilient(bulkhead(20))]
+#[circuit_breaker(failure_threshold = 5)]
+#[::resilient::bulkhead(20)]
+#[resilient(hedge(1h))]
+#[cfg_attr(all(), timeout(5s))]
 #[::resilient::timeout(5s)]
+#[rate_limit(1000/s)]
+#[::resilient::retry(2)]
 async fn order_97() -> Answer {
     Ok(97)
 }
 
-#[again(2)]
-#[circuit_breaker(failure_threshold = 5)]
-#[resilient(bulkhead(20), rate_limit(1000/s))]
-#[cfg_attr(all(), timeout(5s))]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[inline]
+#[rate_limit(1000/s)]
 #[otherwise(replica, may_fail)]
+#[resilient(retry(2))]
+#[circuit_breaker(failure_threshold = 5)]
+#[cfg(not(any()))]
+#[::resilient::hedge(1h)]
+#[timeout(5s)]
+#[places(20)]
+#[beside(1h)]
+#[fallback(replica, may_fail)]
 async fn order_98() -> Answer {
     Ok(98)
 }
 
-#[resilient(retry(2), circuit_breaker(failure_threshold = 5))]
-#[rate_limit(1000/s)]
+#[::resilient::retry(2)]
+#[resilient(fallback(replica, may_fail))]
+#[breaker(failure_threshold = 5)]
+#[resilient(rate_limit(1000/s), retry(2))]
+#[deadline(5s)]
+#[rustfmt::skip]
 #[bulkhead(20)]
-#[cfg_attr(all(), timeout(5s))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
+#[::resilient::hedge(1h)]
 async fn order_99() -> Answer {
     Ok(99)
 }
 
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[cfg_attr(all(), timeout(5s))]
-#[resilient(fallback(replica, may_fail), rate_limit(1000/s))]
-#[inline]
-#[circuit_breaker(failure_threshold = 5)]
-#[bulkhead(20)]
-#[resilient(retry(2))]
-#[::resilient::timeout(5s)]
+#[cfg_attr(all(), bulkhead(20))]
+#[allow(unused_variables)]
+#[pace(1000/s)]
+#[resilient(timeout(5s), retry(2))]
+#[beside(1h)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[resilient(fallback(replica, may_fail))]
 async fn order_100() -> Answer {
     Ok(100)
 }
 
-#[resilient(rate_limit(1000/s), bulkhead(20))]
-#[::resilient::timeout(5s)]
-#[retry(2)]
-#[rate_limit(1000/s)]
-#[breaker(failure_threshold = 5)]
-#[fallback(replica, may_fail)]
-#[otherwise(replica, may_fail)]
+#[::resilient::hedge(1h)]
+#[resilient(rate_limit(1000/s), rate_limit(1000/s))]
+#[cfg_attr(all(), bulkhead(20))]
+#[resilient(retry(2))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[again(2)]
+#[::resilient::fallback(replica, may_fail)]
+#[rustfmt::skip]
+#[cfg_attr(all(), bulkhead(20))]
 #[resilient(timeout(5s))]
 async fn order_101() -> Answer {
     Ok(101)
 }
 
+#[rate_limit(1000/s)]
 #[::resilient::circuit_breaker(failure_threshold = 5)]
-#[pace(1000/s)]
-#[fallback(replica, may_fail)]
-#[::resilient::bulkhead(20)]
-#[rate_limit(1000/s)]
-#[rate_limit(1000/s)]
-#[deadline(5s)]
-#[resilient(retry(2))]
-#[breaker(failure_threshold = 5)]
-#[allow(unused_variables)]
+#[cfg_attr(all(), retry(2))]
+#[inline]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[bulkhead(20)]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(hedge(1h), timeout(5s))]
+#[cfg_attr(all(), rate_limit(1000/s))]
 async fn order_102() -> Answer {
     Ok(102)
 }
 
-#[again(2)]
-#[inline]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[fallback(replica, may_fail)]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[bulkhead(20)]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
 #[resilient(timeout(5s))]
+#[hedge(1h)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[::resilient::bulkhead(20)]
+#[resilient(retry(2))]
+#[rate_limit(1000/s)]
+#[fallback(replica, may_fail)]
 async fn order_103() -> Answer {
     Ok(103)
 }
 
-#[resilient(bulkhead(20), retry(2))]
-#[breaker(failure_threshold = 5)]
-#[::resilient::timeout(5s)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[::resilient::rate_limit(1000/s)]
+#[retry(2)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[pace(1000/s)]
+#[cfg_attr(all(), timeout(5s))]
+#[bulkhead(20)]
+#[resilient(fallback(replica, may_fail))]
+#[::resilient::hedge(1h)]
 async fn order_104() -> Answer {
     Ok(104)
 }
 
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[::resilient::retry(2)]
-#[resilient(fallback(replica, may_fail))]
-#[retry(2)]
-#[cfg(not(any()))]
+#[resilient(retry(2), bulkhead(20))]
+#[timeout(5s)]
 #[resilient(timeout(5s))]
-#[rate_limit(1000/s)]
-#[bulkhead(20)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[rustfmt::skip]
+#[beside(1h)]
+#[resilient(timeout(5s), fallback(replica, may_fail))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
 async fn order_105() -> Answer {
     Ok(105)
 }
 
-#[cfg_attr(all(), retry(2))]
-#[::resilient::rate_limit(1000/s)]
-#[::resilient::timeout(5s)]
-#[resilient(bulkhead(20))]
+#[resilient(rate_limit(1000/s))]
+#[::resilient::bulkhead(20)]
+#[deadline(5s)]
+#[cfg_attr(all(), hedge(1h))]
+#[cfg(not(any()))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
 #[breaker(failure_threshold = 5)]
-#[rate_limit(1000/s)]
-#[inline]
-#[resilient(fallback(replica, may_fail))]
+#[::resilient::retry(2)]
 async fn order_106() -> Answer {
     Ok(106)
 }
 
-#[::resilient::retry(2)]
+#[hedge(1h)]
+#[retry(2)]
+#[cfg(not(any()))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[fallback(replica, may_fail)]
+#[resilient(circuit_breaker(failure_threshold = 5), timeout(5s))]
 #[bulkhead(20)]
-#[resilient(timeout(5s))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[::resilient::rate_limit(1000/s)]
-#[::resilient::fallback(replica, may_fail)]
-#[rustfmt::skip]
+#[cfg_attr(all(), rate_limit(1000/s))]
 async fn order_107() -> Answer {
     Ok(107)
 }
 
-#[resilient(rate_limit(1000/s), timeout(5s), bulkhead(20))]
-#[rustfmt::skip]
-#[::resilient::fallback(replica, may_fail)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[::resilient::retry(2)]
+#[resilient(timeout(5s))]
+#[breaker(failure_threshold = 5)]
+#[cfg_attr(all(), retry(2))]
+#[::resilient::hedge(1h)]
+#[resilient(bulkhead(20))]
+#[fallback(replica, may_fail)]
+#[rate_limit(1000/s)]
 async fn order_108() -> Answer {
     Ok(108)
 }
 
-#[resilient(timeout(5s))]
+#[beside(1h)]
 #[cfg_attr(all(), retry(2))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[::resilient::fallback(replica, may_fail)]
-#[::resilient::bulkhead(20)]
+#[cfg_attr(all(), fallback(replica, may_fail))]
 #[cfg(not(any()))]
-#[rate_limit(1000/s)]
+#[resilient(bulkhead(20))]
+#[cfg_attr(all(), timeout(5s))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[cfg_attr(all(), rate_limit(1000/s))]
 async fn order_109() -> Answer {
     Ok(109)
 }
 
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[resilient(rate_limit(1000/s), bulkhead(20))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[resilient(fallback(replica, may_fail))]
+#[beside(1h)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[fallback(replica, may_fail)]
+#[resilient(hedge(1h))]
+#[cfg_attr(all(), retry(2))]
+#[rustfmt::skip]
 #[cfg_attr(all(), timeout(5s))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[::resilient::retry(2)]
+#[cfg_attr(all(), bulkhead(20))]
 async fn order_110() -> Answer {
     Ok(110)
 }
 
-#[resilient(timeout(5s))]
-#[breaker(failure_threshold = 5)]
-#[cfg_attr(all(), bulkhead(20))]
-#[pace(1000/s)]
-#[::resilient::retry(2)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), hedge(1h))]
+#[timeout(5s)]
+#[cfg_attr(all(), retry(2))]
+#[::resilient::bulkhead(20)]
+#[cfg(not(any()))]
+#[resilient(rate_limit(1000/s))]
 #[otherwise(replica, may_fail)]
+#[::resilient::hedge(1h)]
 async fn order_111() -> Answer {
     Ok(111)
 }
 
-#[resilient(fallback(replica, may_fail))]
-#[::resilient::bulkhead(20)]
-#[resilient(retry(2))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[::resilient::fallback(replica, may_fail)]
 #[timeout(5s)]
+#[resilient(hedge(1h))]
+#[bulkhead(20)]
+#[::resilient::hedge(1h)]
+#[breaker(failure_threshold = 5)]
+#[rate_limit(1000/s)]
+#[::resilient::timeout(5s)]
+#[pace(1000/s)]
 #[allow(unused_variables)]
-#[resilient(rate_limit(1000/s))]
-#[circuit_breaker(failure_threshold = 5)]
-#[resilient(fallback(replica, may_fail))]
+#[cfg_attr(all(), retry(2))]
 async fn order_112() -> Answer {
     Ok(112)
 }
 
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[resilient(bulkhead(20), retry(2))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[rustfmt::skip]
-#[timeout(5s)]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), hedge(1h))]
+#[::resilient::timeout(5s)]
+#[otherwise(replica, may_fail)]
+#[::resilient::retry(2)]
+#[resilient(rate_limit(1000/s), bulkhead(20), timeout(5s))]
+#[circuit_breaker(failure_threshold = 5)]
 async fn order_113() -> Answer {
     Ok(113)
 }
 
-#[breaker(failure_threshold = 5)]
-#[resilient(fallback(replica, may_fail))]
-#[rate_limit(1000/s)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
 #[::resilient::bulkhead(20)]
-#[retry(2)]
-#[deadline(5s)]
-#[cfg(not(any()))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[resilient(timeout(5s))]
+#[inline]
+#[fallback(replica, may_fail)]
+#[hedge(1h)]
+#[resilient(retry(2))]
+#[fallback(replica, may_fail)]
+#[::resilient::fallback(replica, may_fail)]
 async fn order_114() -> Answer {
     Ok(114)
 }
 
-#[resilient(retry(2), timeout(5s), rate_limit(1000/s))]
-#[::resilient::rate_limit(1000/s)]
-#[resilient(bulkhead(20))]
-#[otherwise(replica, may_fail)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[allow(unused_variables)]
+#[breaker(failure_threshold = 5)]
+#[circuit_breaker(failure_threshold = 5)]
+#[resilient(fallback(replica, may_fail), hedge(1h))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[cfg(not(any()))]
+#[again(2)]
+#[cfg_attr(all(), bulkhead(20))]
+#[rate_limit(1000/s)]
+#[::resilient::timeout(5s)]
 async fn order_115() -> Answer {
     Ok(115)
 }
 
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[resilient(circuit_breaker(failure_threshold = 5), bulkhead(20))]
-#[retry(2)]
+#[bulkhead(20)]
+#[resilient(rate_limit(1000/s))]
+#[fallback(replica, may_fail)]
+#[cfg_attr(all(), retry(2))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
 #[cfg(not(any()))]
-#[pace(1000/s)]
-#[cfg_attr(all(), timeout(5s))]
+#[::resilient::hedge(1h)]
+#[resilient(timeout(5s))]
 async fn order_116() -> Answer {
     Ok(116)
 }
 
-#[timeout(5s)]
-#[cfg_attr(all(), retry(2))]
+#[resilient(bulkhead(20), timeout(5s))]
+#[::resilient::retry(2)]
+#[circuit_breaker(failure_threshold = 5)]
+#[bulkhead(20)]
+#[otherwise(replica, may_fail)]
+#[cfg(not(any()))]
+#[resilient(timeout(5s))]
 #[::resilient::rate_limit(1000/s)]
-#[resilient(circuit_breaker(failure_threshold = 5), bulkhead(20))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
+#[cfg_attr(all(), hedge(1h))]
+#[::resilient::retry(2)]
 async fn order_117() -> Answer {
     Ok(117)
 }
 
-#[::resilient::timeout(5s)]
-#[resilient(retry(2), bulkhead(20))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[timeout(5s)]
+#[resilient(bulkhead(20))]
+#[fallback(replica, may_fail)]
 #[resilient(fallback(replica, may_fail))]
+#[hedge(1h)]
+#[breaker(failure_threshold = 5)]
+#[resilient(retry(2))]
 #[::resilient::rate_limit(1000/s)]
+#[inline]
 async fn order_118() -> Answer {
     Ok(118)
 }
 
-#[::resilient::rate_limit(1000/s)]
-#[deadline(5s)]
-#[breaker(failure_threshold = 5)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[places(20)]
-#[again(2)]
-#[rustfmt::skip]
+#[retry(2)]
+#[timeout(5s)]
+#[pace(1000/s)]
+#[resilient(hedge(1h))]
+#[fallback(replica, may_fail)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[inline]
+#[resilient(bulkhead(20))]
 async fn order_119() -> Answer {
     Ok(119)
 }
 
-#[resilient(fallback(replica, may_fail), bulkhead(20))]
-#[cfg_attr(all(), bulkhead(20))]
-#[resilient(retry(2))]
-#[cfg_attr(all(), timeout(5s))]
-#[resilient(rate_limit(1000/s), circuit_breaker(failure_threshold = 5))]
+#[circuit_breaker(failure_threshold = 5)]
+#[beside(1h)]
+#[rate_limit(1000/s)]
+#[timeout(5s)]
+#[rustfmt::skip]
+#[resilient(bulkhead(20), fallback(replica, may_fail))]
+#[cfg_attr(all(), retry(2))]
 async fn order_120() -> Answer {
     Ok(120)
 }
 
-#[resilient(retry(2), fallback(replica, may_fail), timeout(5s), circuit_breaker(failure_threshold = 5))]
-#[otherwise(replica, may_fail)]
-#[resilient(rate_limit(1000/s))]
+#[::resilient::bulkhead(20)]
+#[rustfmt::skip]
 #[circuit_breaker(failure_threshold = 5)]
-#[inline]
+#[circuit_breaker(failure_threshold = 5)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[beside(1h)]
 #[resilient(timeout(5s))]
-#[places(20)]
+#[cfg_attr(all(), retry(2))]
+#[rate_limit(1000/s)]
+#[resilient(fallback(replica, may_fail))]
 async fn order_121() -> Answer {
     Ok(121)
 }
 
-#[::resilient::rate_limit(1000/s)]
-#[timeout(5s)]
-#[rustfmt::skip]
 #[resilient(retry(2))]
-#[bulkhead(20)]
-#[otherwise(replica, may_fail)]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[rate_limit(1000/s)]
+#[::resilient::timeout(5s)]
+#[inline]
+#[::resilient::hedge(1h)]
+#[resilient(fallback(replica, may_fail))]
+#[places(20)]
+#[breaker(failure_threshold = 5)]
 async fn order_122() -> Answer {
     Ok(122)
 }
 
-#[resilient(rate_limit(1000/s), timeout(5s))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[allow(unused_variables)]
+#[resilient(bulkhead(20), fallback(replica, may_fail))]
 #[cfg_attr(all(), retry(2))]
-#[resilient(fallback(replica, may_fail))]
-#[timeout(5s)]
-#[::resilient::bulkhead(20)]
+#[rustfmt::skip]
+#[::resilient::hedge(1h)]
+#[resilient(timeout(5s))]
+#[pace(1000/s)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
 async fn order_123() -> Answer {
     Ok(123)
 }
 
-#[rate_limit(1000/s)]
-#[resilient(bulkhead(20))]
-#[cfg_attr(all(), retry(2))]
-#[timeout(5s)]
+#[cfg_attr(all(), hedge(1h))]
+#[deadline(5s)]
 #[allow(unused_variables)]
-#[again(2)]
-#[circuit_breaker(failure_threshold = 5)]
-#[resilient(bulkhead(20))]
 #[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(retry(2), circuit_breaker(failure_threshold = 5))]
+#[::resilient::rate_limit(1000/s)]
+#[::resilient::fallback(replica, may_fail)]
+#[resilient(bulkhead(20))]
+#[cfg_attr(all(), timeout(5s))]
 async fn order_124() -> Answer {
     Ok(124)
 }
 
-#[resilient(fallback(replica, may_fail), circuit_breaker(failure_threshold = 5))]
-#[places(20)]
-#[resilient(rate_limit(1000/s))]
+#[::resilient::bulkhead(20)]
+#[resilient(bulkhead(20), retry(2))]
+#[otherwise(replica, may_fail)]
+#[resilient(rate_limit(1000/s), circuit_breaker(failure_threshold = 5), hedge(1h), bulkhead(20))]
 #[allow(unused_variables)]
-#[::resilient::retry(2)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[pace(1000/s)]
-#[resilient(timeout(5s))]
+#[timeout(5s)]
 async fn order_125() -> Answer {
     Ok(125)
 }
 
 #[resilient(fallback(replica, may_fail))]
+#[::resilient::rate_limit(1000/s)]
+#[resilient(circuit_breaker(failure_threshold = 5), retry(2))]
+#[beside(1h)]
+#[again(2)]
+#[::resilient::fallback(replica, may_fail)]
 #[deadline(5s)]
-#[::resilient::retry(2)]
-#[pace(1000/s)]
-#[inline]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[cfg_attr(all(), retry(2))]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[resilient(bulkhead(20))]
+#[bulkhead(20)]
 async fn order_126() -> Answer {
     Ok(126)
 }
 
+#[resilient(timeout(5s), hedge(1h))]
 #[cfg_attr(all(), timeout(5s))]
-#[::resilient::rate_limit(1000/s)]
-#[allow(unused_variables)]
 #[retry(2)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[resilient(timeout(5s))]
-#[breaker(failure_threshold = 5)]
 #[::resilient::rate_limit(1000/s)]
-#[bulkhead(20)]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[::resilient::bulkhead(20)]
+#[inline]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[beside(1h)]
 async fn order_127() -> Answer {
     Ok(127)
 }
 
+#[hedge(1h)]
+#[cfg_attr(all(), bulkhead(20))]
+#[breaker(failure_threshold = 5)]
+#[resilient(timeout(5s))]
+#[cfg(not(any()))]
+#[fallback(replica, may_fail)]
 #[resilient(rate_limit(1000/s))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[resilient(fallback(replica, may_fail))]
-#[cfg_attr(all(), timeout(5s))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[allow(unused_variables)]
-#[retry(2)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[::resilient::bulkhead(20)]
+#[::resilient::retry(2)]
 async fn order_128() -> Answer {
     Ok(128)
 }
 
-#[bulkhead(20)]
-#[::resilient::rate_limit(1000/s)]
-#[retry(2)]
-#[bulkhead(20)]
-#[otherwise(replica, may_fail)]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[::resilient::timeout(5s)]
+#[again(2)]
+#[circuit_breaker(failure_threshold = 5)]
+#[resilient(timeout(5s), bulkhead(20))]
+#[::resilient::hedge(1h)]
+#[resilient(rate_limit(1000/s), bulkhead(20))]
+#[cfg_attr(all(), timeout(5s))]
+#[circuit_breaker(failure_threshold = 5)]
+#[resilient(fallback(replica, may_fail))]
+#[cfg(not(any()))]
 async fn order_129() -> Answer {
     Ok(129)
 }
 
-#[timeout(5s)]
-#[rustfmt::skip]
-#[::resilient::fallback(replica, may_fail)]
-#[pace(1000/s)]
-#[cfg_attr(all(), bulkhead(20))]
-#[breaker(failure_threshold = 5)]
+#[cfg_attr(all(), hedge(1h))]
+#[cfg(not(any()))]
+#[::resilient::bulkhead(20)]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(fallback(replica, may_fail))]
 #[again(2)]
+#[breaker(failure_threshold = 5)]
+#[::resilient::timeout(5s)]
+#[rate_limit(1000/s)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[resilient(retry(2))]
 async fn order_130() -> Answer {
     Ok(130)
 }
 
-#[::resilient::bulkhead(20)]
-#[resilient(timeout(5s), rate_limit(1000/s), bulkhead(20))]
-#[retry(2)]
-#[inline]
-#[fallback(replica, may_fail)]
-#[cfg_attr(all(), timeout(5s))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[rate_limit(1000/s)]
+#[rustfmt::skip]
+#[again(2)]
+#[beside(1h)]
+#[resilient(bulkhead(20), retry(2), circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), bulkhead(20))]
+#[deadline(5s)]
+#[::resilient::fallback(replica, may_fail)]
 async fn order_131() -> Answer {
     Ok(131)
 }
 
-#[retry(2)]
+#[deadline(5s)]
 #[inline]
-#[circuit_breaker(failure_threshold = 5)]
-#[resilient(rate_limit(1000/s))]
-#[bulkhead(20)]
-#[::resilient::rate_limit(1000/s)]
-#[cfg_attr(all(), retry(2))]
-#[resilient(fallback(replica, may_fail), fallback(replica, may_fail), timeout(5s))]
+#[timeout(5s)]
+#[rate_limit(1000/s)]
+#[resilient(hedge(1h))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[::resilient::bulkhead(20)]
+#[resilient(fallback(replica, may_fail), retry(2))]
 async fn order_132() -> Answer {
     Ok(132)
 }
 
-#[resilient(retry(2))]
-#[otherwise(replica, may_fail)]
-#[bulkhead(20)]
-#[allow(unused_variables)]
-#[resilient(timeout(5s), circuit_breaker(failure_threshold = 5))]
-#[cfg_attr(all(), rate_limit(1000/s))]
+#[resilient(rate_limit(1000/s))]
+#[beside(1h)]
+#[breaker(failure_threshold = 5)]
+#[places(20)]
+#[resilient(timeout(5s), retry(2))]
+#[::resilient::fallback(replica, may_fail)]
 async fn order_133() -> Answer {
     Ok(133)
 }
 
-#[deadline(5s)]
-#[otherwise(replica, may_fail)]
-#[allow(unused_variables)]
-#[pace(1000/s)]
+#[cfg_attr(all(), fallback(replica, may_fail))]
 #[retry(2)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[bulkhead(20)]
-#[cfg_attr(all(), bulkhead(20))]
+#[deadline(5s)]
+#[::resilient::bulkhead(20)]
+#[beside(1h)]
+#[resilient(rate_limit(1000/s))]
+#[rustfmt::skip]
+#[breaker(failure_threshold = 5)]
 async fn order_134() -> Answer {
     Ok(134)
 }
 
+#[bulkhead(20)]
+#[::resilient::fallback(replica, may_fail)]
+#[cfg_attr(all(), retry(2))]
+#[resilient(hedge(1h))]
 #[::resilient::rate_limit(1000/s)]
-#[fallback(replica, may_fail)]
-#[resilient(fallback(replica, may_fail))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[resilient(circuit_breaker(failure_threshold = 5), timeout(5s))]
-#[::resilient::bulkhead(20)]
-#[retry(2)]
-#[cfg(not(any()))]
+#[cfg_attr(all(), timeout(5s))]
+#[circuit_breaker(failure_threshold = 5)]
+#[rustfmt::skip]
+#[beside(1h)]
+#[resilient(bulkhead(20))]
 async fn order_135() -> Answer {
     Ok(135)
 }
 
 #[bulkhead(20)]
-#[resilient(fallback(replica, may_fail), bulkhead(20), circuit_breaker(failure_threshold = 5))]
-#[rate_limit(1000/s)]
-#[retry(2)]
-#[resilient(timeout(5s))]
+#[resilient(hedge(1h))]
+#[allow(unused_variables)]
+#[timeout(5s)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[otherwise(replica, may_fail)]
+#[resilient(retry(2), rate_limit(1000/s))]
 async fn order_136() -> Answer {
     Ok(136)
 }
 
-#[::resilient::fallback(replica, may_fail)]
-#[timeout(5s)]
-#[retry(2)]
-#[allow(unused_variables)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
+#[::resilient::timeout(5s)]
+#[cfg_attr(all(), bulkhead(20))]
+#[rustfmt::skip]
+#[::resilient::hedge(1h)]
 #[breaker(failure_threshold = 5)]
-#[bulkhead(20)]
-#[rate_limit(1000/s)]
+#[resilient(circuit_breaker(failure_threshold = 5), fallback(replica, may_fail), fallback(replica, may_fail), hedge(1h), rate_limit(1000/s), retry(2))]
 async fn order_137() -> Answer {
     Ok(137)
 }
 
-#[resilient(rate_limit(1000/s), circuit_breaker(failure_threshold = 5), fallback(replica, may_fail))]
-#[cfg(not(any()))]
-#[places(20)]
+#[resilient(bulkhead(20))]
 #[retry(2)]
-#[deadline(5s)]
-#[rate_limit(1000/s)]
+#[resilient(rate_limit(1000/s))]
+#[::resilient::retry(2)]
+#[beside(1h)]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[timeout(5s)]
+#[inline]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[resilient(bulkhead(20))]
 async fn order_138() -> Answer {
     Ok(138)
 }
 
-#[retry(2)]
-#[rustfmt::skip]
-#[::resilient::timeout(5s)]
 #[resilient(circuit_breaker(failure_threshold = 5))]
+#[::resilient::timeout(5s)]
+#[breaker(failure_threshold = 5)]
 #[::resilient::bulkhead(20)]
-#[bulkhead(20)]
-#[timeout(5s)]
+#[inline]
+#[resilient(retry(2), rate_limit(1000/s), fallback(replica, may_fail))]
 #[cfg_attr(all(), rate_limit(1000/s))]
-#[otherwise(replica, may_fail)]
-#[resilient(timeout(5s))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[hedge(1h)]
 async fn order_139() -> Answer {
     Ok(139)
 }
 
-#[::resilient::rate_limit(1000/s)]
+#[hedge(1h)]
+#[inline]
 #[::resilient::retry(2)]
-#[resilient(fallback(replica, may_fail))]
-#[otherwise(replica, may_fail)]
-#[breaker(failure_threshold = 5)]
 #[resilient(bulkhead(20))]
-#[timeout(5s)]
-#[resilient(timeout(5s))]
-#[cfg(not(any()))]
-#[circuit_breaker(failure_threshold = 5)]
+#[breaker(failure_threshold = 5)]
+#[resilient(fallback(replica, may_fail), rate_limit(1000/s))]
+#[::resilient::timeout(5s)]
 async fn order_140() -> Answer {
     Ok(140)
 }
 
-#[resilient(fallback(replica, may_fail), retry(2))]
-#[cfg_attr(all(), bulkhead(20))]
-#[::resilient::retry(2)]
-#[cfg_attr(all(), timeout(5s))]
-#[inline]
-#[circuit_breaker(failure_threshold = 5)]
-#[resilient(fallback(replica, may_fail))]
+#[deadline(5s)]
+#[rate_limit(1000/s)]
+#[breaker(failure_threshold = 5)]
+#[pace(1000/s)]
+#[retry(2)]
+#[resilient(bulkhead(20))]
+#[::resilient::hedge(1h)]
+#[cfg(not(any()))]
+#[again(2)]
 #[::resilient::fallback(replica, may_fail)]
-#[cfg_attr(all(), rate_limit(1000/s))]
 async fn order_141() -> Answer {
     Ok(141)
 }
 
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[rustfmt::skip]
-#[resilient(timeout(5s))]
-#[breaker(failure_threshold = 5)]
-#[resilient(retry(2))]
-#[rate_limit(1000/s)]
-#[otherwise(replica, may_fail)]
 #[places(20)]
+#[::resilient::fallback(replica, may_fail)]
+#[resilient(hedge(1h))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[::resilient::retry(2)]
+#[cfg_attr(all(), hedge(1h))]
+#[resilient(timeout(5s))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[cfg(not(any()))]
 async fn order_142() -> Answer {
     Ok(142)
 }
 
+#[resilient(rate_limit(1000/s), hedge(1h))]
 #[places(20)]
-#[resilient(fallback(replica, may_fail), timeout(5s), fallback(replica, may_fail), retry(2))]
-#[rate_limit(1000/s)]
-#[circuit_breaker(failure_threshold = 5)]
-#[rustfmt::skip]
+#[resilient(retry(2))]
+#[inline]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[timeout(5s)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
 async fn order_143() -> Answer {
     Ok(143)
 }
 
-#[resilient(timeout(5s))]
+#[cfg_attr(all(), hedge(1h))]
+#[inline]
+#[resilient(bulkhead(20))]
 #[::resilient::retry(2)]
-#[resilient(bulkhead(20), rate_limit(1000/s))]
-#[breaker(failure_threshold = 5)]
-#[again(2)]
 #[::resilient::fallback(replica, may_fail)]
-#[deadline(5s)]
-#[allow(unused_variables)]
+#[resilient(timeout(5s))]
+#[::resilient::rate_limit(1000/s)]
+#[circuit_breaker(failure_threshold = 5)]
+#[::resilient::retry(2)]
 async fn order_144() -> Answer {
     Ok(144)
 }
 
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[resilient(bulkhead(20))]
-#[breaker(failure_threshold = 5)]
-#[::resilient::fallback(replica, may_fail)]
-#[::resilient::retry(2)]
+#[resilient(fallback(replica, may_fail), timeout(5s))]
 #[timeout(5s)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[::resilient::retry(2)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[cfg(not(any()))]
+#[resilient(fallback(replica, may_fail))]
+#[places(20)]
+#[hedge(1h)]
 async fn order_145() -> Answer {
     Ok(145)
 }
 
 #[resilient(retry(2))]
+#[timeout(5s)]
 #[pace(1000/s)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[places(20)]
+#[beside(1h)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[::resilient::fallback(replica, may_fail)]
+#[rustfmt::skip]
 #[resilient(retry(2))]
-#[circuit_breaker(failure_threshold = 5)]
-#[resilient(timeout(5s))]
-#[cfg_attr(all(), bulkhead(20))]
-#[resilient(fallback(replica, may_fail))]
-#[allow(unused_variables)]
 async fn order_146() -> Answer {
     Ok(146)
 }
 
-#[resilient(retry(2), circuit_breaker(failure_threshold = 5), circuit_breaker(failure_threshold = 5), fallback(replica, may_fail))]
-#[cfg_attr(all(), bulkhead(20))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[cfg_attr(all(), timeout(5s))]
-#[::resilient::fallback(replica, may_fail)]
-#[resilient(rate_limit(1000/s))]
+#[resilient(fallback(replica, may_fail), timeout(5s))]
+#[cfg_attr(all(), retry(2))]
+#[resilient(bulkhead(20))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[rate_limit(1000/s)]
+#[cfg(not(any()))]
+#[beside(1h)]
 async fn order_147() -> Answer {
     Ok(147)
 }
 
-#[otherwise(replica, may_fail)]
-#[resilient(circuit_breaker(failure_threshold = 5), rate_limit(1000/s), retry(2), bulkhead(20))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[bulkhead(20)]
+#[again(2)]
+#[pace(1000/s)]
 #[deadline(5s)]
 #[::resilient::fallback(replica, may_fail)]
-#[resilient(rate_limit(1000/s), circuit_breaker(failure_threshold = 5))]
+#[cfg(not(any()))]
+#[hedge(1h)]
 async fn order_148() -> Answer {
     Ok(148)
 }
 
-#[resilient(timeout(5s))]
+#[deadline(5s)]
+#[::resilient::hedge(1h)]
+#[resilient(bulkhead(20), circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[pace(1000/s)]
+#[allow(unused_variables)]
 #[retry(2)]
-#[resilient(fallback(replica, may_fail))]
-#[breaker(failure_threshold = 5)]
-#[rate_limit(1000/s)]
-#[timeout(5s)]
-#[resilient(bulkhead(20))]
-#[::resilient::retry(2)]
-#[::resilient::bulkhead(20)]
-#[cfg(not(any()))]
 async fn order_149() -> Answer {
     Ok(149)
 }
 
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[cfg_attr(all(), timeout(5s))]
-#[otherwise(replica, may_fail)]
-#[::resilient::bulkhead(20)]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[deadline(5s)]
-#[::resilient::fallback(replica, may_fail)]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[::resilient::rate_limit(1000/s)]
+#[resilient(bulkhead(20))]
+#[beside(1h)]
+#[::resilient::retry(2)]
 #[allow(unused_variables)]
-#[resilient(retry(2))]
+#[timeout(5s)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
 async fn order_150() -> Answer {
     Ok(150)
 }
 
+#[breaker(failure_threshold = 5)]
+#[rustfmt::skip]
 #[::resilient::bulkhead(20)]
-#[resilient(timeout(5s), circuit_breaker(failure_threshold = 5))]
-#[cfg_attr(all(), bulkhead(20))]
-#[resilient(fallback(replica, may_fail))]
-#[inline]
-#[::resilient::retry(2)]
-#[resilient(circuit_breaker(failure_threshold = 5), rate_limit(1000/s))]
+#[resilient(hedge(1h))]
+#[deadline(5s)]
+#[pace(1000/s)]
+#[resilient(retry(2))]
+#[otherwise(replica, may_fail)]
 async fn order_151() -> Answer {
     Ok(151)
 }
 
-#[resilient(retry(2), circuit_breaker(failure_threshold = 5))]
-#[::resilient::rate_limit(1000/s)]
-#[fallback(replica, may_fail)]
-#[timeout(5s)]
+#[retry(2)]
+#[deadline(5s)]
+#[resilient(hedge(1h))]
+#[::resilient::retry(2)]
+#[::resilient::fallback(replica, may_fail)]
 #[resilient(bulkhead(20))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[circuit_breaker(failure_threshold = 5)]
+#[inline]
 async fn order_152() -> Answer {
     Ok(152)
 }
 
-#[otherwise(replica, may_fail)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[rustfmt::skip]
-#[cfg_attr(all(), retry(2))]
-#[rate_limit(1000/s)]
-#[::resilient::fallback(replica, may_fail)]
 #[resilient(retry(2))]
+#[circuit_breaker(failure_threshold = 5)]
+#[cfg(not(any()))]
 #[cfg_attr(all(), timeout(5s))]
-#[cfg_attr(all(), bulkhead(20))]
+#[::resilient::hedge(1h)]
+#[::resilient::bulkhead(20)]
+#[::resilient::fallback(replica, may_fail)]
+#[resilient(bulkhead(20))]
+#[cfg_attr(all(), rate_limit(1000/s))]
 async fn order_153() -> Answer {
     Ok(153)
 }
 
-#[retry(2)]
-#[allow(unused_variables)]
-#[::resilient::fallback(replica, may_fail)]
-#[cfg_attr(all(), bulkhead(20))]
-#[resilient(rate_limit(1000/s))]
-#[::resilient::timeout(5s)]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[otherwise(replica, may_fail)]
+#[resilient(hedge(1h), timeout(5s))]
+#[again(2)]
+#[resilient(fallback(replica, may_fail), circuit_breaker(failure_threshold = 5))]
+#[places(20)]
+#[rustfmt::skip]
+#[pace(1000/s)]
 async fn order_154() -> Answer {
     Ok(154)
 }
 
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[resilient(retry(2), rate_limit(1000/s))]
+#[beside(1h)]
+#[resilient(bulkhead(20))]
+#[::resilient::fallback(replica, may_fail)]
+#[rustfmt::skip]
+#[resilient(timeout(5s), retry(2))]
 #[rate_limit(1000/s)]
-#[bulkhead(20)]
-#[resilient(fallback(replica, may_fail))]
-#[cfg(not(any()))]
-#[timeout(5s)]
-#[cfg_attr(all(), timeout(5s))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
 async fn order_155() -> Answer {
     Ok(155)
 }
 
-#[::resilient::retry(2)]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[cfg_attr(all(), retry(2))]
+#[hedge(1h)]
+#[pace(1000/s)]
+#[cfg_attr(all(), bulkhead(20))]
+#[::resilient::timeout(5s)]
 #[resilient(circuit_breaker(failure_threshold = 5))]
-#[rate_limit(1000/s)]
 #[fallback(replica, may_fail)]
-#[inline]
-#[breaker(failure_threshold = 5)]
-#[resilient(timeout(5s))]
-#[places(20)]
 async fn order_156() -> Answer {
     Ok(156)
 }
 
-#[cfg_attr(all(), retry(2))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[::resilient::retry(2)]
+#[resilient(hedge(1h), circuit_breaker(failure_threshold = 5), bulkhead(20))]
+#[fallback(replica, may_fail)]
+#[deadline(5s)]
 #[rate_limit(1000/s)]
 #[allow(unused_variables)]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[resilient(fallback(replica, may_fail), timeout(5s))]
-#[::resilient::retry(2)]
-#[resilient(bulkhead(20), fallback(replica, may_fail))]
 async fn order_157() -> Answer {
     Ok(157)
 }
 
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[bulkhead(20)]
-#[cfg_attr(all(), retry(2))]
-#[resilient(timeout(5s))]
-#[allow(unused_variables)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[cfg_attr(all(), rate_limit(1000/s))]
+#[fallback(replica, may_fail)]
+#[::resilient::rate_limit(1000/s)]
+#[resilient(bulkhead(20))]
+#[circuit_breaker(failure_threshold = 5)]
+#[resilient(hedge(1h))]
+#[deadline(5s)]
+#[pace(1000/s)]
+#[places(20)]
+#[inline]
+#[resilient(retry(2))]
 async fn order_158() -> Answer {
     Ok(158)
 }
 
-#[resilient(rate_limit(1000/s))]
-#[circuit_breaker(failure_threshold = 5)]
-#[cfg(not(any()))]
+#[fallback(replica, may_fail)]
+#[otherwise(replica, may_fail)]
+#[resilient(hedge(1h))]
+#[bulkhead(20)]
+#[otherwise(replica, may_fail)]
 #[rate_limit(1000/s)]
 #[resilient(retry(2))]
-#[::resilient::fallback(replica, may_fail)]
-#[places(20)]
-#[::resilient::timeout(5s)]
+#[allow(unused_variables)]
+#[timeout(5s)]
+#[circuit_breaker(failure_threshold = 5)]
 async fn order_159() -> Answer {
     Ok(159)
 }
 
-#[pace(1000/s)]
-#[timeout(5s)]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[resilient(circuit_breaker(failure_threshold = 5), bulkhead(20))]
-#[retry(2)]
+#[cfg_attr(all(), timeout(5s))]
 #[::resilient::fallback(replica, may_fail)]
+#[resilient(rate_limit(1000/s), retry(2))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[cfg_attr(all(), hedge(1h))]
+#[resilient(bulkhead(20))]
+#[inline]
 async fn order_160() -> Answer {
     Ok(160)
 }
 
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[otherwise(replica, may_fail)]
-#[::resilient::fallback(replica, may_fail)]
-#[resilient(rate_limit(1000/s))]
-#[pace(1000/s)]
+#[rate_limit(1000/s)]
+#[resilient(retry(2))]
 #[bulkhead(20)]
-#[pace(1000/s)]
-#[again(2)]
-#[timeout(5s)]
-#[inline]
+#[rate_limit(1000/s)]
+#[places(20)]
+#[places(20)]
+#[cfg_attr(all(), timeout(5s))]
+#[circuit_breaker(failure_threshold = 5)]
+#[rustfmt::skip]
+#[cfg_attr(all(), hedge(1h))]
+#[otherwise(replica, may_fail)]
 async fn order_161() -> Answer {
     Ok(161)
 }
 
-#[::resilient::timeout(5s)]
-#[::resilient::bulkhead(20)]
+#[resilient(hedge(1h))]
+#[places(20)]
+#[allow(unused_variables)]
+#[::resilient::rate_limit(1000/s)]
+#[circuit_breaker(failure_threshold = 5)]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(timeout(5s))]
+#[cfg_attr(all(), retry(2))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
 #[pace(1000/s)]
-#[resilient(fallback(replica, may_fail), circuit_breaker(failure_threshold = 5), retry(2))]
+#[resilient(fallback(replica, may_fail))]
 async fn order_162() -> Answer {
     Ok(162)
 }
 
-#[resilient(fallback(replica, may_fail), bulkhead(20))]
-#[pace(1000/s)]
-#[allow(unused_variables)]
-#[circuit_breaker(failure_threshold = 5)]
-#[::resilient::retry(2)]
 #[::resilient::bulkhead(20)]
-#[::resilient::timeout(5s)]
+#[resilient(retry(2))]
+#[timeout(5s)]
+#[hedge(1h)]
+#[rustfmt::skip]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[resilient(rate_limit(1000/s))]
+#[bulkhead(20)]
+#[::resilient::fallback(replica, may_fail)]
 async fn order_163() -> Answer {
     Ok(163)
 }
 
-#[resilient(rate_limit(1000/s), bulkhead(20), retry(2))]
-#[timeout(5s)]
-#[resilient(circuit_breaker(failure_threshold = 5), fallback(replica, may_fail))]
+#[fallback(replica, may_fail)]
+#[rustfmt::skip]
+#[cfg_attr(all(), bulkhead(20))]
+#[resilient(retry(2))]
+#[circuit_breaker(failure_threshold = 5)]
+#[hedge(1h)]
+#[resilient(timeout(5s))]
+#[rate_limit(1000/s)]
 async fn order_164() -> Answer {
     Ok(164)
 }
 
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[resilient(rate_limit(1000/s))]
-#[cfg_attr(all(), bulkhead(20))]
-#[timeout(5s)]
-#[cfg(not(any()))]
-#[cfg_attr(all(), retry(2))]
 #[cfg_attr(all(), fallback(replica, may_fail))]
-#[again(2)]
+#[::resilient::timeout(5s)]
+#[places(20)]
+#[cfg_attr(all(), retry(2))]
+#[resilient(fallback(replica, may_fail), circuit_breaker(failure_threshold = 5), hedge(1h))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[inline]
+#[cfg_attr(all(), retry(2))]
 async fn order_165() -> Answer {
     Ok(165)
 }
 
+#[cfg_attr(all(), bulkhead(20))]
+#[breaker(failure_threshold = 5)]
+#[resilient(hedge(1h))]
+#[::resilient::timeout(5s)]
 #[fallback(replica, may_fail)]
-#[cfg(not(any()))]
-#[cfg_attr(all(), retry(2))]
-#[::resilient::rate_limit(1000/s)]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[resilient(timeout(5s))]
-#[places(20)]
+#[again(2)]
+#[resilient(rate_limit(1000/s))]
 async fn order_166() -> Answer {
     Ok(166)
 }
 
-#[fallback(replica, may_fail)]
-#[breaker(failure_threshold = 5)]
-#[resilient(timeout(5s))]
-#[places(20)]
-#[retry(2)]
+#[resilient(retry(2), circuit_breaker(failure_threshold = 5), hedge(1h))]
+#[timeout(5s)]
 #[resilient(rate_limit(1000/s))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
 #[rustfmt::skip]
+#[cfg_attr(all(), bulkhead(20))]
+#[resilient(bulkhead(20), circuit_breaker(failure_threshold = 5))]
 async fn order_167() -> Answer {
     Ok(167)
 }
 
-#[::resilient::retry(2)]
-#[resilient(fallback(replica, may_fail), bulkhead(20), rate_limit(1000/s), timeout(5s), fallback(replica, may_fail))]
-#[cfg_attr(all(), timeout(5s))]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
+#[bulkhead(20)]
+#[allow(unused_variables)]
+#[resilient(hedge(1h))]
+#[::resilient::timeout(5s)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[resilient(retry(2), bulkhead(20))]
+#[::resilient::bulkhead(20)]
+#[::resilient::fallback(replica, may_fail)]
+#[pace(1000/s)]
 async fn order_168() -> Answer {
     Ok(168)
 }
 
-#[rate_limit(1000/s)]
-#[places(20)]
-#[cfg(not(any()))]
-#[again(2)]
-#[places(20)]
+#[fallback(replica, may_fail)]
 #[::resilient::fallback(replica, may_fail)]
-#[rate_limit(1000/s)]
-#[breaker(failure_threshold = 5)]
-#[deadline(5s)]
+#[resilient(hedge(1h), circuit_breaker(failure_threshold = 5), bulkhead(20), rate_limit(1000/s), timeout(5s))]
+#[again(2)]
+#[fallback(replica, may_fail)]
 async fn order_169() -> Answer {
     Ok(169)
 }
 
+#[places(20)]
+#[::resilient::retry(2)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[resilient(hedge(1h), circuit_breaker(failure_threshold = 5), fallback(replica, may_fail))]
 #[pace(1000/s)]
-#[bulkhead(20)]
-#[resilient(fallback(replica, may_fail), circuit_breaker(failure_threshold = 5))]
-#[deadline(5s)]
-#[cfg_attr(all(), bulkhead(20))]
-#[resilient(fallback(replica, may_fail), retry(2))]
+#[resilient(timeout(5s))]
 async fn order_170() -> Answer {
     Ok(170)
 }
 
-#[timeout(5s)]
-#[::resilient::timeout(5s)]
-#[allow(unused_variables)]
-#[::resilient::fallback(replica, may_fail)]
-#[retry(2)]
-#[places(20)]
-#[::resilient::rate_limit(1000/s)]
-#[resilient(fallback(replica, may_fail))]
-#[breaker(failure_threshold = 5)]
+#[::resilient::bulkhead(20)]
+#[resilient(timeout(5s))]
+#[circuit_breaker(failure_threshold = 5)]
 #[pace(1000/s)]
+#[::resilient::fallback(replica, may_fail)]
+#[cfg_attr(all(), retry(2))]
+#[hedge(1h)]
 async fn order_171() -> Answer {
     Ok(171)
 }
 
-#[fallback(replica, may_fail)]
-#[bulkhead(20)]
+#[breaker(failure_threshold = 5)]
 #[pace(1000/s)]
-#[inline]
-#[resilient(circuit_breaker(failure_threshold = 5))]
+#[timeout(5s)]
+#[cfg_attr(all(), hedge(1h))]
+#[::resilient::bulkhead(20)]
 #[retry(2)]
-#[resilient(timeout(5s))]
+#[cfg_attr(all(), hedge(1h))]
+#[allow(unused_variables)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[fallback(replica, may_fail)]
+#[resilient(hedge(1h))]
 async fn order_172() -> Answer {
     Ok(172)
 }
 
-#[resilient(rate_limit(1000/s))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[pace(1000/s)]
+#[retry(2)]
 #[resilient(timeout(5s))]
-#[again(2)]
-#[bulkhead(20)]
-#[::resilient::fallback(replica, may_fail)]
-#[circuit_breaker(failure_threshold = 5)]
+#[cfg_attr(all(), hedge(1h))]
+#[::resilient::bulkhead(20)]
+#[resilient(fallback(replica, may_fail))]
 #[::resilient::circuit_breaker(failure_threshold = 5)]
 async fn order_173() -> Answer {
     Ok(173)
 }
 
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[cfg(not(any()))]
+#[::resilient::rate_limit(1000/s)]
+#[resilient(hedge(1h))]
 #[cfg_attr(all(), fallback(replica, may_fail))]
-#[resilient(rate_limit(1000/s))]
-#[::resilient::retry(2)]
-#[cfg_attr(all(), bulkhead(20))]
-#[cfg_attr(all(), timeout(5s))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[inline]
+#[breaker(failure_threshold = 5)]
+#[retry(2)]
+#[bulkhead(20)]
+#[::resilient::timeout(5s)]
 async fn order_174() -> Answer {
     Ok(174)
 }
 
-#[::resilient::retry(2)]
-#[resilient(fallback(replica, may_fail), timeout(5s))]
+#[::resilient::bulkhead(20)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[resilient(retry(2))]
+#[otherwise(replica, may_fail)]
 #[cfg(not(any()))]
-#[::resilient::rate_limit(1000/s)]
-#[resilient(timeout(5s))]
+#[resilient(bulkhead(20))]
+#[beside(1h)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
 #[timeout(5s)]
-#[pace(1000/s)]
-#[breaker(failure_threshold = 5)]
-#[places(20)]
 async fn order_175() -> Answer {
     Ok(175)
 }
 
-#[resilient(rate_limit(1000/s))]
-#[fallback(replica, may_fail)]
-#[again(2)]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[allow(unused_variables)]
-#[bulkhead(20)]
-#[deadline(5s)]
-#[cfg_attr(all(), timeout(5s))]
-#[::resilient::retry(2)]
 #[resilient(circuit_breaker(failure_threshold = 5))]
+#[places(20)]
+#[inline]
+#[cfg_attr(all(), bulkhead(20))]
+#[::resilient::hedge(1h)]
+#[rate_limit(1000/s)]
+#[deadline(5s)]
+#[cfg_attr(all(), retry(2))]
+#[otherwise(replica, may_fail)]
+#[otherwise(replica, may_fail)]
+#[resilient(timeout(5s))]
 async fn order_176() -> Answer {
     Ok(176)
 }
 
-#[::resilient::rate_limit(1000/s)]
-#[resilient(circuit_breaker(failure_threshold = 5), bulkhead(20), rate_limit(1000/s))]
+#[::resilient::fallback(replica, may_fail)]
+#[bulkhead(20)]
+#[resilient(timeout(5s), hedge(1h))]
+#[inline]
 #[timeout(5s)]
-#[otherwise(replica, may_fail)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
 #[retry(2)]
-#[allow(unused_variables)]
+#[otherwise(replica, may_fail)]
+#[resilient(rate_limit(1000/s))]
 async fn order_177() -> Answer {
     Ok(177)
 }
 
-#[fallback(replica, may_fail)]
-#[deadline(5s)]
-#[rustfmt::skip]
-#[::resilient::bulkhead(20)]
+#[resilient(retry(2), fallback(replica, may_fail))]
 #[cfg_attr(all(), rate_limit(1000/s))]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[retry(2)]
+#[beside(1h)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[cfg_attr(all(), timeout(5s))]
+#[resilient(bulkhead(20))]
 async fn order_178() -> Answer {
     Ok(178)
 }
 
-#[resilient(retry(2))]
-#[rustfmt::skip]
-#[cfg_attr(all(), bulkhead(20))]
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[cfg_attr(all(), timeout(5s))]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[timeout(5s)]
-#[::resilient::fallback(replica, may_fail)]
-#[::resilient::retry(2)]
+#[cfg_attr(all(), retry(2))]
+#[cfg(not(any()))]
+#[cfg_attr(all(), hedge(1h))]
+#[bulkhead(20)]
+#[deadline(5s)]
+#[hedge(1h)]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[resilient(circuit_breaker(failure_threshold = 5), rate_limit(1000/s))]
 async fn order_179() -> Answer {
     Ok(179)
 }
 
-#[resilient(retry(2))]
-#[timeout(5s)]
-#[bulkhead(20)]
-#[fallback(replica, may_fail)]
-#[rustfmt::skip]
-#[::resilient::rate_limit(1000/s)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
+#[pace(1000/s)]
+#[cfg_attr(all(), bulkhead(20))]
+#[deadline(5s)]
+#[hedge(1h)]
+#[otherwise(replica, may_fail)]
+#[retry(2)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[cfg(not(any()))]
+#[otherwise(replica, may_fail)]
+#[::resilient::hedge(1h)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
 async fn order_180() -> Answer {
     Ok(180)
 }
 
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[cfg_attr(all(), timeout(5s))]
-#[resilient(rate_limit(1000/s), bulkhead(20), retry(2), fallback(replica, may_fail))]
-#[otherwise(replica, may_fail)]
+#[retry(2)]
+#[resilient(timeout(5s))]
+#[rustfmt::skip]
+#[places(20)]
+#[resilient(hedge(1h))]
+#[circuit_breaker(failure_threshold = 5)]
+#[resilient(retry(2))]
+#[fallback(replica, may_fail)]
+#[resilient(rate_limit(1000/s))]
+#[cfg_attr(all(), rate_limit(1000/s))]
 async fn order_181() -> Answer {
     Ok(181)
 }
 
-#[circuit_breaker(failure_threshold = 5)]
-#[again(2)]
-#[breaker(failure_threshold = 5)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[circuit_breaker(failure_threshold = 5)]
-#[cfg_attr(all(), timeout(5s))]
 #[pace(1000/s)]
-#[::resilient::bulkhead(20)]
-#[rustfmt::skip]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[otherwise(replica, may_fail)]
+#[cfg_attr(all(), hedge(1h))]
+#[cfg(not(any()))]
+#[cfg_attr(all(), timeout(5s))]
 #[resilient(timeout(5s))]
+#[::resilient::retry(2)]
+#[resilient(bulkhead(20))]
 async fn order_182() -> Answer {
     Ok(182)
 }
 
-#[pace(1000/s)]
-#[::resilient::bulkhead(20)]
-#[allow(unused_variables)]
-#[timeout(5s)]
-#[cfg_attr(all(), retry(2))]
-#[resilient(rate_limit(1000/s))]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[resilient(fallback(replica, may_fail))]
+#[hedge(1h)]
 #[otherwise(replica, may_fail)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
+#[resilient(timeout(5s))]
+#[rate_limit(1000/s)]
+#[breaker(failure_threshold = 5)]
+#[places(20)]
+#[resilient(retry(2))]
 async fn order_183() -> Answer {
     Ok(183)
 }
 
-#[cfg_attr(all(), timeout(5s))]
-#[resilient(fallback(replica, may_fail))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[::resilient::rate_limit(1000/s)]
-#[cfg(not(any()))]
+#[again(2)]
+#[circuit_breaker(failure_threshold = 5)]
 #[resilient(retry(2))]
-#[bulkhead(20)]
+#[::resilient::bulkhead(20)]
+#[cfg(not(any()))]
+#[resilient(circuit_breaker(failure_threshold = 5), timeout(5s))]
+#[::resilient::rate_limit(1000/s)]
+#[hedge(1h)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[resilient(fallback(replica, may_fail))]
 async fn order_184() -> Answer {
     Ok(184)
 }
 
-#[retry(2)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
 #[resilient(rate_limit(1000/s))]
-#[rustfmt::skip]
+#[::resilient::hedge(1h)]
+#[::resilient::timeout(5s)]
+#[resilient(bulkhead(20))]
+#[pace(1000/s)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[cfg(not(any()))]
+#[otherwise(replica, may_fail)]
 #[retry(2)]
-#[circuit_breaker(failure_threshold = 5)]
-#[resilient(timeout(5s))]
-#[timeout(5s)]
-#[cfg_attr(all(), bulkhead(20))]
-#[fallback(replica, may_fail)]
+#[bulkhead(20)]
+#[resilient(fallback(replica, may_fail))]
 async fn order_185() -> Answer {
     Ok(185)
 }
 
-#[resilient(timeout(5s), rate_limit(1000/s), retry(2))]
-#[cfg_attr(all(), bulkhead(20))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[otherwise(replica, may_fail)]
-#[inline]
+#[fallback(replica, may_fail)]
+#[deadline(5s)]
+#[resilient(rate_limit(1000/s), retry(2))]
+#[::resilient::bulkhead(20)]
+#[breaker(failure_threshold = 5)]
+#[rustfmt::skip]
+#[hedge(1h)]
 async fn order_186() -> Answer {
     Ok(186)
 }
 
-#[resilient(rate_limit(1000/s))]
-#[places(20)]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[again(2)]
-#[timeout(5s)]
-#[cfg_attr(all(), fallback(replica, may_fail))]
+#[cfg_attr(all(), retry(2))]
+#[cfg_attr(all(), hedge(1h))]
+#[resilient(bulkhead(20))]
 #[allow(unused_variables)]
+#[retry(2)]
+#[::resilient::fallback(replica, may_fail)]
+#[timeout(5s)]
+#[cfg_attr(all(), hedge(1h))]
+#[resilient(timeout(5s))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[resilient(circuit_breaker(failure_threshold = 5))]
 async fn order_187() -> Answer {
     Ok(187)
 }
 
-#[resilient(circuit_breaker(failure_threshold = 5), bulkhead(20))]
 #[cfg_attr(all(), retry(2))]
+#[rustfmt::skip]
+#[resilient(rate_limit(1000/s))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
 #[cfg_attr(all(), timeout(5s))]
-#[allow(unused_variables)]
-#[::resilient::bulkhead(20)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[::resilient::rate_limit(1000/s)]
-#[resilient(fallback(replica, may_fail))]
+#[resilient(fallback(replica, may_fail), hedge(1h))]
+#[fallback(replica, may_fail)]
+#[beside(1h)]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
+#[places(20)]
 async fn order_188() -> Answer {
     Ok(188)
 }
 
-#[resilient(bulkhead(20))]
-#[cfg_attr(all(), fallback(replica, may_fail))]
-#[inline]
-#[timeout(5s)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
-#[pace(1000/s)]
-#[retry(2)]
-#[otherwise(replica, may_fail)]
+#[hedge(1h)]
+#[again(2)]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[::resilient::hedge(1h)]
+#[resilient(fallback(replica, may_fail))]
+#[bulkhead(20)]
+#[cfg(not(any()))]
+#[resilient(timeout(5s))]
+#[::resilient::circuit_breaker(failure_threshold = 5)]
 async fn order_189() -> Answer {
     Ok(189)
 }
 
-#[resilient(retry(2))]
-#[::resilient::rate_limit(1000/s)]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[otherwise(replica, may_fail)]
-#[bulkhead(20)]
-#[timeout(5s)]
+#[resilient(timeout(5s), fallback(replica, may_fail))]
 #[again(2)]
-#[resilient(rate_limit(1000/s))]
+#[rustfmt::skip]
+#[breaker(failure_threshold = 5)]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[pace(1000/s)]
+#[beside(1h)]
+#[::resilient::timeout(5s)]
+#[::resilient::bulkhead(20)]
 async fn order_190() -> Answer {
     Ok(190)
 }
 
-#[resilient(rate_limit(1000/s), fallback(replica, may_fail), circuit_breaker(failure_threshold = 5), timeout(5s))]
-#[otherwise(replica, may_fail)]
-#[bulkhead(20)]
-#[inline]
-#[retry(2)]
-#[breaker(failure_threshold = 5)]
-#[resilient(circuit_breaker(failure_threshold = 5))]
+#[resilient(retry(2))]
+#[cfg_attr(all(), bulkhead(20))]
+#[resilient(fallback(replica, may_fail), fallback(replica, may_fail))]
+#[timeout(5s)]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[rustfmt::skip]
+#[beside(1h)]
+#[resilient(rate_limit(1000/s))]
+#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[resilient(bulkhead(20))]
 async fn order_191() -> Answer {
     Ok(191)
 }
 
-#[cfg_attr(all(), rate_limit(1000/s))]
-#[resilient(fallback(replica, may_fail), bulkhead(20), retry(2))]
-#[inline]
-#[deadline(5s)]
-#[resilient(retry(2))]
+#[resilient(bulkhead(20))]
+#[cfg_attr(all(), hedge(1h))]
+#[cfg_attr(all(), retry(2))]
+#[pace(1000/s)]
 #[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[resilient(fallback(replica, may_fail), bulkhead(20))]
+#[deadline(5s)]
 async fn order_192() -> Answer {
     Ok(192)
 }
 
+#[resilient(timeout(5s), fallback(replica, may_fail))]
+#[cfg_attr(all(), hedge(1h))]
+#[resilient(retry(2))]
 #[::resilient::bulkhead(20)]
-#[cfg(not(any()))]
-#[resilient(timeout(5s))]
-#[circuit_breaker(failure_threshold = 5)]
-#[pace(1000/s)]
-#[::resilient::fallback(replica, may_fail)]
-#[cfg_attr(all(), retry(2))]
+#[resilient(retry(2), rate_limit(1000/s), circuit_breaker(failure_threshold = 5))]
 async fn order_193() -> Answer {
     Ok(193)
 }
 
-#[resilient(bulkhead(20), retry(2), rate_limit(1000/s))]
-#[rustfmt::skip]
-#[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
+#[::resilient::bulkhead(20)]
+#[hedge(1h)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[pace(1000/s)]
+#[::resilient::retry(2)]
+#[resilient(fallback(replica, may_fail))]
+#[pace(1000/s)]
 #[cfg_attr(all(), timeout(5s))]
-#[fallback(replica, may_fail)]
+#[rustfmt::skip]
 async fn order_194() -> Answer {
     Ok(194)
 }
 
-#[::resilient::timeout(5s)]
+#[cfg_attr(all(), hedge(1h))]
+#[resilient(circuit_breaker(failure_threshold = 5), timeout(5s))]
+#[::resilient::fallback(replica, may_fail)]
+#[::resilient::retry(2)]
 #[bulkhead(20)]
-#[resilient(retry(2))]
-#[bulkhead(20)]
-#[circuit_breaker(failure_threshold = 5)]
-#[fallback(replica, may_fail)]
-#[resilient(rate_limit(1000/s))]
+#[cfg_attr(all(), rate_limit(1000/s))]
+#[cfg_attr(all(), fallback(replica, may_fail))]
+#[allow(unused_variables)]
 async fn order_195() -> Answer {
     Ok(195)
 }
 
-#[cfg_attr(all(), retry(2))]
-#[::resilient::rate_limit(1000/s)]
-#[resilient(fallback(replica, may_fail))]
-#[::resilient::circuit_breaker(failure_threshold = 5)]
-#[places(20)]
-#[cfg_attr(all(), timeout(5s))]
+#[retry(2)]
+#[circuit_breaker(failure_threshold = 5)]
+#[resilient(circuit_breaker(failure_threshold = 5))]
+#[::resilient::bulkhead(20)]
+#[cfg(not(any()))]
+#[::resilient::timeout(5s)]
+#[otherwise(replica, may_fail)]
+#[again(2)]
+#[circuit_breaker(failure_threshold = 5)]
+#[resilient(rate_limit(1000/s))]
+#[hedge(1h)]
 async fn order_196() -> Answer {
     Ok(196)
 }
 
-#[resilient(fallback(replica, may_fail))]
-#[cfg(not(any()))]
-#[cfg_attr(all(), rate_limit(1000/s))]
+#[hedge(1h)]
+#[cfg_attr(all(), bulkhead(20))]
+#[::resilient::fallback(replica, may_fail)]
+#[places(20)]
 #[::resilient::bulkhead(20)]
-#[resilient(timeout(5s))]
-#[cfg_attr(all(), retry(2))]
-#[breaker(failure_threshold = 5)]
+#[retry(2)]
+#[resilient(circuit_breaker(failure_threshold = 5), hedge(1h))]
+#[timeout(5s)]
+#[pace(1000/s)]
+#[allow(unused_variables)]
 async fn order_197() -> Answer {
     Ok(197)
 }
 
-#[again(2)]
-#[::resilient::fallback(replica, may_fail)]
-#[rustfmt::skip]
-#[pace(1000/s)]
-#[::resilient::timeout(5s)]
-#[places(20)]
+#[resilient(bulkhead(20))]
 #[circuit_breaker(failure_threshold = 5)]
+#[timeout(5s)]
+#[::resilient::hedge(1h)]
+#[rustfmt::skip]
+#[::resilient::fallback(replica, may_fail)]
+#[cfg_attr(all(), retry(2))]
+#[bulkhead(20)]
+#[timeout(5s)]
+#[resilient(rate_limit(1000/s))]
 async fn order_198() -> Answer {
     Ok(198)
 }
 
-#[retry(2)]
-#[breaker(failure_threshold = 5)]
-#[resilient(fallback(replica, may_fail), rate_limit(1000/s), timeout(5s))]
+#[rate_limit(1000/s)]
+#[deadline(5s)]
+#[hedge(1h)]
 #[cfg_attr(all(), circuit_breaker(failure_threshold = 5))]
-#[allow(unused_variables)]
-#[::resilient::bulkhead(20)]
+#[pace(1000/s)]
+#[cfg(not(any()))]
+#[resilient(timeout(5s))]
+#[fallback(replica, may_fail)]
+#[::resilient::hedge(1h)]
+#[cfg_attr(all(), bulkhead(20))]
+#[resilient(retry(2))]
 async fn order_199() -> Answer {
     Ok(199)
 }

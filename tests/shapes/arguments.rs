@@ -1,7 +1,7 @@
 //! Arguments and receivers, however they are written.
 
 use crate::callee::{Answer, Error, NotClone, behaves, spawnable, step, tick};
-use resilient::{circuit_breaker, resilient, retry, timeout};
+use resilient::{Rejected, circuit_breaker, resilient, retry, timeout};
 use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
@@ -123,9 +123,9 @@ where
 #[circuit_breaker("arguments")]
 #[timeout(5s)]
 #[retry(3, backoff = fixed(0s))]
-async fn spawns(text: String) -> Answer<usize> {
+async fn spawns(text: String, more: String) -> Answer<usize> {
     let task = tokio::spawn(async move { text.len() });
-    let inner = move |length: usize| length + 1;
+    let inner = move |length: usize| length + more.len();
     step()?;
     Ok(inner(task.await.map_err(|_| Error::Failed(0))?))
 }
@@ -305,7 +305,7 @@ fn futures_are_as_spawnable_as_without_attributes() {
         calls(&|x| x, Box::new(|| 1), |x| x).await
     }));
     drop(spawnable(quantified(|text| text)));
-    drop(spawnable(spawns(String::new())));
+    drop(spawnable(spawns(String::new(), String::new())));
     drop(spawnable(moves_a_part((String::new(), String::new()))));
     drop(spawnable(judges_by_its_arguments(1)));
     drop(spawnable(has_a_budget(Duration::ZERO)));
@@ -359,7 +359,7 @@ fn arguments_reach_every_attempt_however_they_are_written() {
         &42,
     );
     behaves(BREAKER, async || quantified(|text| &text[1..]).await, &2);
-    behaves(BREAKER, async || spawns(text("abc")).await, &4);
+    behaves(BREAKER, async || spawns(text("abc"), text("d")).await, &4);
     behaves(
         BREAKER,
         async || moves_a_part((text("a"), text("bc"))).await,
@@ -409,4 +409,39 @@ async fn what_is_not_run_again_demands_nothing_of_its_arguments() {
     assert_eq!(shop.shelves, ["ab"]);
     let judged = shop.judged(2).await;
     assert_eq!(judged, Err(Error::Failed(2)), "the predicate saw two calls");
+}
+
+#[circuit_breaker("arguments.judged", when = |_| limit > 2)]
+#[retry(3, backoff = fixed(0s), when = |error| error.is_transient() && limit > 2)]
+async fn fails(limit: u32, runs: &Cell<u32>) -> Answer<u32> {
+    tick().await;
+    runs.set(runs.get() + 1);
+    Err(Error::Failed(runs.get()))
+}
+
+#[timeout(|| limit)]
+async fn is_late(limit: Duration) -> Answer<Duration> {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    Ok(limit)
+}
+
+#[tokio::test(start_paused = true)]
+async fn predicates_and_limits_judge_by_the_arguments_of_their_call() {
+    let breaker = resilient::registry().circuit_breaker("arguments.judged");
+    let breaker = breaker.expect("it is annotated");
+    let counts = || {
+        let counts = breaker.snapshot().counts;
+        (counts.failure, counts.success)
+    };
+    let failed = fails(3, &Cell::new(0)).await;
+    assert_eq!((failed, counts()), (Err(Error::Failed(3)), (1, 0)));
+    let failed = fails(2, &Cell::new(0)).await;
+    assert_eq!((failed, counts()), (Err(Error::Failed(1)), (1, 1)));
+
+    let limit = Duration::from_secs(2);
+    assert_eq!(is_late(limit).await, Ok(limit));
+    assert!(matches!(
+        is_late(limit / 4).await,
+        Err(Error::Rejected(Rejected::TimedOut(_)))
+    ));
 }

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::fmt::Debug;
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// What can go wrong.
 #[derive(Debug, PartialEq, Eq, thiserror::Error, Classify)]
@@ -94,14 +95,19 @@ fn runs<T>(failures: u32, call: impl FnOnce() -> T) -> (u32, T) {
     (RUNS.get(), returned)
 }
 
-fn refused<T: Debug, E: Debug>(returned: Result<T, E>) -> bool {
-    let error = returned.expect_err("its breaker is open");
+/// Whether the error says so, as a value or in words.
+fn says<T: Debug, E: Debug>(returned: Result<T, E>, value: &str, words: &str) -> bool {
+    let error = returned.expect_err("it has failed");
     let error = format!("{error:?}");
-    error.contains("ForcedOpen") || error.contains("forced open")
+    error.contains(value) || error.contains(words)
 }
 
+/// Breakers are shared by the tests of a file, and each call is told to fail on its own.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 /// Holds that `call` of an async function, under the breaker `breaker` and a retry of three, behaves as
-/// the plain function on success, as the stack says when it fails twice, and when it is refused.
+/// the plain function on success, and as the stack says when it fails twice, when it fails every time,
+/// and when it is refused.
 #[track_caller]
 pub(crate) fn behaves<T, E>(breaker: &str, call: impl AsyncFn() -> Result<T, E>, expected: &T)
 where
@@ -122,15 +128,24 @@ where
     T: PartialEq + Debug,
     E: Debug,
 {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let breaker = resilient::registry().circuit_breaker(breaker);
     let breaker = breaker.expect("it is annotated");
+    breaker.reset("a test");
+    let failures = || breaker.snapshot().counts.failure;
+    let before = failures();
     let (count, returned) = runs(0, &call);
     assert_eq!((count, &returned.expect("it succeeds")), (1, expected));
     let (count, returned) = runs(2, &call);
     assert_eq!((count, &returned.expect("the third time")), (3, expected));
+    assert_eq!(failures(), before, "what was mended is no failure");
+    let (count, returned) = runs(9, &call);
+    assert!(says(returned, "Failed(7)", "failed 7"), "the last error");
+    assert_eq!(count, 3, "three attempts, and no more");
+    assert_eq!(failures(), before + 1, "one failure of the whole call");
     breaker.force_open("a test");
     let (count, returned) = runs(0, &call);
-    assert!(refused(returned));
+    assert!(says(returned, "ForcedOpen", "forced open"));
     assert_eq!(count, 0, "a refused call runs no body");
     breaker.reset("a test");
 }

@@ -1,6 +1,6 @@
 //! Beside attributes of others, and functions that return a future.
 
-use crate::callee::{Answer, Error, NotClone, behaves, spawnable, step, tick};
+use crate::callee::{Answer, Error, NotClone, behaves, plainly, spawnable, step, tick};
 use async_recursion::async_recursion;
 use async_trait::async_trait;
 use resilient::{bulkhead, circuit_breaker, fallback, resilient, retry, timeout};
@@ -301,6 +301,27 @@ async fn span_below(text: String, mut count: usize) -> Answer<usize> {
     Ok(text.len() + count)
 }
 
+#[instrument(skip_all)]
+#[circuit_breaker("neighbours")]
+#[retry(3, backoff = fixed(0s))]
+#[bulkhead(20)]
+fn span_above_a_boxed_future(text: String) -> BoxFuture<'static, Answer<usize>> {
+    Box::pin(async move {
+        tick().await;
+        step()?;
+        Ok(text.len())
+    })
+}
+
+#[instrument(skip_all, err)]
+#[circuit_breaker("neighbours")]
+#[retry(3, backoff = fixed(0s))]
+#[bulkhead(20)]
+fn span_above_a_plain_function(text: String) -> Answer<usize> {
+    step()?;
+    Ok(text.len())
+}
+
 #[circuit_breaker("neighbours")]
 #[retry(3, backoff = fixed(0s))]
 #[bulkhead(20)]
@@ -414,7 +435,13 @@ fn recursion_and_spans_stand_above_or_below() {
         async || span_below_a_boxed_future(text("ab")).await,
         &2,
     );
-    crate::callee::plainly(BREAKER, || span_below_a_plain_function(text("ab")), &2);
+    behaves(
+        BREAKER,
+        async || span_above_a_boxed_future(text("ab")).await,
+        &2,
+    );
+    plainly(BREAKER, || span_below_a_plain_function(text("ab")), &2);
+    plainly(BREAKER, || span_above_a_plain_function(text("ab")), &2);
 }
 
 #[test]
@@ -436,6 +463,17 @@ fn futures_are_as_spawnable_as_without_attributes() {
     drop(spawnable(recursion_below(1, "")));
     drop(spawnable(span_above(String::new(), 1)));
     drop(spawnable(span_below(String::new(), 1)));
+    drop(spawnable(span_above_a_boxed_future(String::new())));
+    drop(spawnable(span_below_a_boxed_future(String::new())));
+    drop(spawnable(Shop::without_receiver(String::new())));
+    drop(spawnable(shop().by_value(String::new())));
+    drop(spawnable(cannot_fail(true)));
+    drop(spawnable(async {
+        let shop = shop();
+        let _ = shop.opaque_and_prepared("").await;
+        shop.answers_nothing().await;
+    }));
+    drop(spawnable(async { prepares(&Arc::default()).await }));
 }
 
 #[timeout(5s)]

@@ -1,8 +1,9 @@
 //! Wherever a function may stand.
 
 use crate::callee::{Answer, Error, behaves, spawnable, step, tick};
-use resilient::{circuit_breaker, fallback, retry, timeout};
+use resilient::{Rejected, circuit_breaker, fallback, retry, timeout};
 use std::fmt::Debug;
+use std::time::Duration;
 
 trait Sell {
     async fn sell(&self, price: u32) -> Answer<u32>;
@@ -81,11 +82,31 @@ async fn nested(price: u32) -> Answer<u32> {
     inner(price).await
 }
 
+struct Till;
+
 const _: () = {
-    #[retry]
-    #[allow(dead_code, reason = "it has to compile, not to be called")]
-    async fn in_a_constant() -> Answer<u32> {
-        Ok(1)
+    #[circuit_breaker("places")]
+    #[timeout(5s)]
+    #[retry(3, backoff = fixed(0s))]
+    async fn in_a_constant(number: u32) -> Answer<u32> {
+        tick().await;
+        step()?;
+        Ok(number)
+    }
+
+    impl Till {
+        #[circuit_breaker("places")]
+        #[timeout(5s)]
+        #[retry(3, backoff = fixed(0s))]
+        async fn of_a_constant(&self, number: u32) -> Answer<u32> {
+            tick().await;
+            step()?;
+            Ok(number)
+        }
+
+        async fn asks_a_constant(&self, number: u32) -> Answer<u32> {
+            in_a_constant(number).await
+        }
     }
 };
 
@@ -117,6 +138,16 @@ async fn recursive(depth: u32) -> Answer<u32> {
         return Ok(0);
     }
     Ok(1 + Box::pin(recursive(depth - 1)).await?)
+}
+
+#[circuit_breaker("places.deep", failure_threshold = 500)]
+#[timeout(1s)]
+async fn descends(depth: u32, wait: Duration) -> Answer<u32> {
+    if depth == 0 {
+        tokio::time::sleep(wait).await;
+        return Err(Error::Failed(7));
+    }
+    Ok(1 + Box::pin(descends(depth - 1, wait)).await?)
 }
 
 // ---- Made by macros
@@ -154,7 +185,7 @@ generated! {
     attempts 3
     limit LIMIT;
     policy (timeout(5s))
-    answer const LIMIT: std::time::Duration = std::time::Duration::from_secs(1);
+    answer const LIMIT: Duration = Duration::from_secs(1);
 }
 
 macro_rules! statements {
@@ -220,6 +251,19 @@ mod shadowed {
     pub(crate) mod core {}
     pub(crate) mod resilient_core {}
     pub(crate) struct Option;
+    pub(crate) struct Some;
+    pub(crate) struct None;
+    pub(crate) struct String;
+    #[allow(non_camel_case_types, reason = "it shadows")]
+    pub(crate) struct str;
+    #[allow(non_camel_case_types, reason = "it shadows")]
+    pub(crate) struct bool;
+    #[allow(non_camel_case_types, reason = "it shadows")]
+    pub(crate) struct u64;
+    pub(crate) trait Send {}
+    pub(crate) trait Fn {}
+    pub(crate) trait From {}
+    pub(crate) const fn drop() {}
     pub(crate) struct Box;
     pub(crate) struct Vec;
     pub(crate) trait Clone {}
@@ -261,8 +305,9 @@ mod shadowed {
     #[::resilient::retry(3, backoff = fixed(0s))]
     pub(crate) fn boxed(
         number: u32,
-    ) -> ::std::pin::Pin<::std::boxed::Box<dyn ::std::future::Future<Output = Answer<u32>> + Send>>
-    {
+    ) -> ::std::pin::Pin<
+        ::std::boxed::Box<dyn ::std::future::Future<Output = Answer<u32>> + ::core::marker::Send>,
+    > {
         let number = number + 1;
         ::std::boxed::Box::pin(async move {
             step()?;
@@ -293,6 +338,8 @@ fn a_function_behaves_the_same_wherever_it_stands() {
     behaves(BREAKER, async || shelf().sell(7).await, &7);
     behaves(BREAKER, async || shelf().give(7).await, &7);
     behaves(BREAKER, async || nested(7).await, &7);
+    behaves(BREAKER, async || Till.of_a_constant(7).await, &7);
+    behaves(BREAKER, async || Till.asks_a_constant(7).await, &7);
     behaves(BREAKER, async || r#try(7, String::new()).await, &8);
     behaves(BREAKER, async || made(&7, (1, 2)).await, &&7);
     behaves(BREAKER, async || made_of_statements(7).await, &4);
@@ -310,6 +357,22 @@ async fn an_unsafe_function_stays_one_and_a_function_may_call_itself() {
     assert_eq!(answered(4).await, Ok(8));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_failure_comes_up_from_a_hundred_levels_and_a_limit_goes_down_to_them() {
+    let breaker = resilient::registry().circuit_breaker("places.deep");
+    let breaker = breaker.expect("it is annotated");
+    let failed = descends(100, Duration::ZERO).await;
+    assert_eq!(failed, Err(Error::Failed(7)));
+    assert_eq!(breaker.snapshot().counts.failure, 101);
+
+    let begin = tokio::time::Instant::now();
+    assert!(matches!(
+        descends(100, Duration::from_secs(9)).await,
+        Err(Error::Rejected(Rejected::TimedOut(_)))
+    ));
+    assert_eq!(begin.elapsed(), Duration::from_secs(1));
+}
+
 #[test]
 fn futures_are_as_spawnable_as_without_attributes() {
     drop(spawnable(Shelf::<u8, 3>::made("low")));
@@ -320,6 +383,10 @@ fn futures_are_as_spawnable_as_without_attributes() {
         let _ = shelf.give(1).await;
     }));
     drop(spawnable(nested(1)));
+    drop(spawnable(async { Till.of_a_constant(1).await }));
+    drop(spawnable(async { Till.asks_a_constant(1).await }));
+    drop(spawnable(made(&1, (1, 2))));
+    drop(spawnable(answered(1)));
     drop(spawnable(r#try(1, String::new())));
     drop(spawnable(made_of_statements(1)));
     drop(spawnable(forwarded(1)));

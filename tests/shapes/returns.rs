@@ -5,12 +5,14 @@ use crate::callee::{Answer, Error, NotClone, behaves, spawnable, step, tick};
 use resilient::{Rejected, circuit_breaker, fallback, retry, timeout};
 use std::borrow::Cow;
 use std::fmt::{self, Display};
+use std::num::ParseIntError;
 use std::time::Duration;
 
 // ---- Returns
 
-#[retry]
-#[timeout(1s)]
+#[circuit_breaker("returns")]
+#[timeout(5s)]
+#[retry(3, backoff = fixed(0s))]
 async fn coerces(
     number: u8,
 ) -> Result<Box<dyn Display + Send>, Box<dyn std::error::Error + Send + Sync>> {
@@ -21,37 +23,24 @@ async fn coerces(
     if number == 1 {
         return Err(Box::new(fmt::Error));
     }
+    step()?;
     Ok(Box::new(number))
 }
 
-#[retry]
-async fn collects(text: &str) -> Answer<Vec<u32>> {
-    text.split(',')
-        .map(|part| part.parse().map_err(|_| Error::Failed(0)))
-        .collect()
-}
-
-#[timeout(1s)]
-async fn opaque(limit: u32) -> Answer<impl Iterator<Item = u32> + Send> {
-    tick().await;
-    Ok((0..limit).filter(|number| number % 2 == 0))
-}
-
-#[retry]
-async fn cow(text: &str) -> Answer<Cow<'_, str>> {
-    tick().await;
-    Ok(text.into())
-}
-
-#[retry]
+#[circuit_breaker("returns")]
+#[timeout(5s)]
+#[retry(3, backoff = fixed(0s))]
 async fn pointer() -> Result<fn(u32) -> u32, Error> {
     const fn increase(number: u32) -> u32 {
         number + 1
     }
+    step()?;
     Ok(increase)
 }
 
-#[timeout(1s)]
+#[circuit_breaker("returns")]
+#[timeout(5s)]
+#[retry(3, backoff = fixed(0s))]
 async fn labelled(limit: u32) -> Answer<u32> {
     let mut number = 0;
     'outer: loop {
@@ -59,6 +48,7 @@ async fn labelled(limit: u32) -> Answer<u32> {
             number += 1;
             tick().await;
             if number > limit {
+                step()?;
                 break 'outer;
             }
         }
@@ -66,25 +56,33 @@ async fn labelled(limit: u32) -> Answer<u32> {
     Ok(number)
 }
 
-#[retry]
+#[circuit_breaker("returns")]
+#[timeout(5s)]
+#[retry(3, backoff = fixed(0s))]
 async fn never_falls_through() -> Answer<u32> {
     loop {
         tick().await;
+        step()?;
         return Ok(1);
     }
 }
 
-#[retry]
+#[circuit_breaker("returns")]
+#[timeout(5s)]
+#[retry(3, backoff = fixed(0s))]
 async fn says_it_with_an_inner_attribute() -> Answer<u32> {
     #![allow(clippy::unreadable_literal)]
+    step()?;
     Ok(1234567)
 }
 
-#[retry]
+#[circuit_breaker("returns")]
+#[timeout(5s)]
+#[retry(3, backoff = fixed(0s))]
 async fn ends_in_a_macro() -> Answer<bool> {
     macro_rules! answer {
         () => {
-            Ok(true)
+            step().map(|()| true)
         };
     }
     answer!()
@@ -198,10 +196,19 @@ async fn ends_in_a_match(limit: u32) -> Answer<()> {
 #[timeout(1s)]
 async fn empty() {}
 
+#[circuit_breaker("returns.diverging", failure_threshold = 1)]
 #[retry]
-#[allow(clippy::todo, reason = "it stands for a body that is half written")]
-async fn to_be_done(_number: u32) -> Answer<u32> {
-    todo!()
+async fn is_not_written_yet(_number: u32) -> Answer<u32> {
+    panic!("it is not written yet")
+}
+
+#[timeout(1s)]
+#[retry(3, backoff = fixed(0s))]
+async fn ends_by_an_error_alone() -> Answer<u32> {
+    loop {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        step()?;
+    }
 }
 
 #[test]
@@ -227,13 +234,40 @@ fn results_leave_every_attempt_however_they_are_written() {
     );
     behaves(BREAKER, async || broken_off(3).await, &3);
     behaves(BREAKER, async || ends_in_a_match(3).await, &());
+    behaves(
+        BREAKER,
+        async || coerces(7).await.map(|number| number.to_string()),
+        &"7".to_owned(),
+    );
+    behaves(
+        BREAKER,
+        async || pointer().await.map(|increase| increase(1)),
+        &2,
+    );
+    behaves(BREAKER, async || labelled(2).await, &3);
+    behaves(BREAKER, async || never_falls_through().await, &1);
+    behaves(
+        BREAKER,
+        async || says_it_with_an_inner_attribute().await,
+        &1_234_567,
+    );
+    behaves(BREAKER, async || ends_in_a_macro().await, &true);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_body_may_be_empty_or_end_in_nothing_at_all() {
     empty().await;
-    let panicked = tokio::spawn(to_be_done(1)).await.unwrap_err();
-    assert!(panicked.is_panic());
+    let panicked = tokio::spawn(is_not_written_yet(1)).await.unwrap_err();
+    let message = panicked.into_panic().downcast::<&str>().unwrap();
+    assert_eq!(*message, "it is not written yet");
+    assert!(matches!(
+        is_not_written_yet(1).await,
+        Err(Error::Rejected(Rejected::CircuitOpen(_)))
+    ));
+    assert!(matches!(
+        ends_by_an_error_alone().await,
+        Err(Error::Rejected(Rejected::TimedOut(_)))
+    ));
 }
 
 // ---- Fallbacks
@@ -457,6 +491,36 @@ impl Shop {
     fn emptied(&mut self, _: Duration) -> Self {
         std::mem::take(self)
     }
+
+    #[fallback(Self::first_of)]
+    #[timeout(10ms)]
+    async fn label<'a>(&'a self, other: &'a str, wait: Duration) -> Answer<&'a str> {
+        tokio::time::sleep(wait).await;
+        Ok(other)
+    }
+
+    async fn first_of<'a>(&'a self, other: &'a str, _: Duration) -> Answer<&'a str> {
+        tick().await;
+        Ok(self.shelves.first().map_or(other, |name| name))
+    }
+
+    #[fallback(async |_| {
+        tick().await;
+        self.shelves.first().map(|name| Page(name)).ok_or(Error::Failed(1))
+    })]
+    #[fallback(Self::page_of, error, may_fail)]
+    #[timeout(10ms)]
+    async fn page_or_none<'a>(&'a self, other: &'a str, wait: Duration) -> Answer<Page<'a>> {
+        tokio::time::sleep(wait).await;
+        Ok(Page(other))
+    }
+
+    fn page_of<'a>(&'a self, other: &'a str, _: Duration, error: Error) -> Answer<Page<'a>> {
+        if other.len() < self.shelves.len() {
+            return Err(error);
+        }
+        Ok(Page(&other[..1]))
+    }
 }
 
 /// Ends like the name of a `Result`, and is none.
@@ -538,6 +602,41 @@ fn futures_are_as_spawnable_as_without_attributes() {
     drop(spawnable(any_boxed_error("x")));
     drop(spawnable(an_iterator(1)));
     drop(spawnable(coerces(1)));
+    drop(spawnable(pointer()));
+    drop(spawnable(labelled(1)));
+    drop(spawnable(never_falls_through()));
+    drop(spawnable(says_it_with_an_inner_attribute()));
+    drop(spawnable(ends_in_a_macro()));
+    drop(spawnable(demands_nothing_of_the_error(1)));
+    drop(spawnable(converts_refusals()));
+    drop(spawnable(gathered("x")));
+    drop(spawnable(converted_into("x")));
+    drop(spawnable(broken_off(1)));
+    drop(spawnable(ends_in_a_match(1)));
+    drop(spawnable(empty()));
+    drop(spawnable(is_not_written_yet(1)));
+    drop(spawnable(ends_by_an_error_alone()));
+    drop(spawnable(a_value(NotClone::new(""))));
+    drop(spawnable(an_async_closure()));
+    drop(spawnable(answers_nothing(LATE)));
+    drop(spawnable(coerced_by_a_closure(LATE)));
+    drop(spawnable(coerced_later(LATE, 1)));
+    drop(spawnable(some_of_it_diverges(1)));
+    drop(spawnable(diverges_without_error(String::new())));
+    drop(spawnable(own_type_by_value(LATE, NotClone::new(""))));
+    drop(spawnable(own_type_by_function(LATE, String::new())));
+    drop(spawnable(own_type_by_closure(LATE)));
+    drop(spawnable(projected([1], LATE)));
+    drop(spawnable(aliased_by_value(1)));
+    drop(spawnable(written_by_a_macro(LATE)));
+    drop(spawnable(async {
+        let shop = Shop::default();
+        let _ = borrowed(&shop, "x").await;
+        let _ = shop.by_method("x").await;
+        let _ = shop.page(LATE).await;
+        let _ = shop.label("x", LATE).await;
+        let _ = shop.page_or_none("x", LATE).await;
+    }));
     drop(spawnable(chained(String::new(), 1)));
     drop(spawnable(counts(String::new())));
     drop(spawnable(own_type_by_async_function(LATE, String::new())));
@@ -551,17 +650,19 @@ fn futures_are_as_spawnable_as_without_attributes() {
 
 #[tokio::test]
 async fn results_leave_the_body_however_they_are_written() {
-    assert!(coerces(0).await.is_err());
-    assert!(coerces(1).await.is_err());
-    assert_eq!(coerces(2).await.unwrap().to_string(), "2");
-    assert_eq!(collects("1,2").await, Ok(vec![1, 2]));
-    assert_eq!(opaque(5).await.unwrap().count(), 3);
-    assert_eq!(cow("x").await, Ok("x".into()));
-    assert_eq!(pointer().await.unwrap()(1), 2);
-    assert_eq!(labelled(2).await, Ok(3));
-    assert_eq!(never_falls_through().await, Ok(1));
-    assert_eq!(says_it_with_an_inner_attribute().await, Ok(1_234_567));
-    assert_eq!(ends_in_a_macro().await, Ok(true));
+    let failed = async |number| match coerces(number).await {
+        Ok(number) => number.to_string(),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(failed(0).await, "invalid digit found in string");
+    assert_eq!(failed(1).await, fmt::Error.to_string());
+    assert!(any_error("x").await.unwrap_err().is::<ParseIntError>());
+    assert_eq!(
+        any_boxed_error("10").await.unwrap_err().to_string(),
+        "too much"
+    );
+    assert_eq!(gathered("1,x").await, Err(Error::Failed(0)));
+    assert_eq!(demands_nothing_of_the_error(1).await, Ok(1));
     assert_eq!(demands_nothing_of_the_error(2).await, Err("no".to_owned()));
 }
 
@@ -620,6 +721,12 @@ async fn a_function_that_cannot_fail_may_return_a_type_of_its_own() {
     };
     assert_eq!(shop.page(Duration::ZERO).await.0, "found");
     assert_eq!(shop.page(LATE).await.0, "lamp");
+    assert_eq!(shop.label("x", Duration::ZERO).await, Ok("x"));
+    assert_eq!(shop.label("x", LATE).await, Ok("lamp"));
+    let page = async |other, wait| shop.page_or_none(other, wait).await.map(|page| page.0);
+    assert_eq!(page("xy", Duration::ZERO).await, Ok("xy"));
+    assert_eq!(page("xy", LATE).await, Ok("x"), "the lower one answers");
+    assert_eq!(page("", LATE).await, Ok("lamp"), "the upper one answers");
     assert_eq!(shop.sold(LATE).await.calls, 2);
     assert_eq!(shop.calls, 0);
 }

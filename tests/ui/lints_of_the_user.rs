@@ -1,6 +1,6 @@
 #![deny(unused)]
 
-use resilient::{Rejected, retry, timeout};
+use resilient::{Rejected, bulkhead, fallback, retry, timeout};
 use std::pin::Pin;
 
 fn checked() -> Result<u32, Rejected> {
@@ -32,7 +32,20 @@ fn boxed(unread: u32) -> Pin<Box<dyn Future<Output = Result<u32, Rejected>> + Se
     })
 }
 
+#[retry(3)]
+async fn never_called() -> Result<u32, Rejected> {
+    Ok(1)
+}
+
+#[must_use = "nothing else says it"]
+#[fallback(value = 0)]
+#[bulkhead(3)]
+fn cost() -> u32 {
+    1
+}
+
 fn main() {
+    cost();
     price(1, 2);
     let _ = plain(1, 2);
     boxed(1);

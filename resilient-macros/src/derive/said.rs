@@ -109,7 +109,10 @@ impl Said {
         }
         let given = self.hints.iter().any(|datum| datum.key == word);
         if given || (name == "retry_after" && self.retry_after.is_some()) {
-            return Err(Error::new(word.span(), format!("`{name}` is given twice")));
+            return Err(Error::new(
+                word.span(),
+                format!("`{name}` is given twice: keep one"),
+            ));
         }
         let equals: Token![=] = input.parse()?;
         if input.is_empty() || input.peek(Token![,]) {

@@ -248,7 +248,7 @@ fn choices_are_read_and_corrected() {
     );
     assert_eq!(
         read(Takes::Backoff, "exponential(10s..100ms)").unwrap_err(),
-        "a range goes from the shorter duration to the longer one"
+        "a range goes from the shorter duration to the longer one: `100ms..10s`"
     );
     assert_eq!(
         read(Takes::Backoff, "exponential(10s)").unwrap_err(),

@@ -97,11 +97,11 @@ fn an_unknown_key_is_corrected_and_a_foreign_one_is_sent_home() {
 fn a_key_is_given_once_also_if_it_stood_without_its_key() {
     assert_eq!(
         mistake("retry", "attempts = 3, attempts = 4"),
-        "`attempts` is given twice"
+        "`attempts` is given twice: keep one"
     );
     assert_eq!(
         mistake("retry", "3, attempts = 4"),
-        "`attempts` is given twice"
+        "`attempts` is given twice: keep one"
     );
     assert_eq!(
         mistake("retry", "3, 4"),
@@ -214,7 +214,7 @@ fn a_budget_is_a_share_or_a_name_with_a_share_in_either_form() {
     }
     assert_eq!(
         mistake("retry", "budget = 20%, budget(\"gateway\", 20%)"),
-        "`budget` is given twice"
+        "`budget` is given twice: keep one"
     );
     assert_eq!(
         mistake("retry", "3, budget"),

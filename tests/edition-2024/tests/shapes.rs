@@ -17,6 +17,8 @@
 
 #[path = "../../shapes/arguments.rs"]
 mod arguments;
+#[path = "../../shapes/caches.rs"]
+mod caches;
 #[path = "../../shapes/callee.rs"]
 mod callee;
 #[path = "../../shapes/life.rs"]

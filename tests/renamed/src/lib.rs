@@ -1,5 +1,6 @@
 //! Nothing here is called `resilient`: one key on any attribute of a stack says what it is called.
 
+use std::future::{Future, pending};
 use tenacious::{
     Class, Classify, Rejected, bulkhead, circuit_breaker, fallback, resilient, retry, timeout,
 };
@@ -31,10 +32,13 @@ impl From<Rejected> for Error {
 ///
 /// None.
 #[fallback(value = 0, crate = ::tenacious)]
-#[timeout(5s)]
+#[timeout(10ms)]
 #[retry(3)]
 #[timeout(1s)]
 pub async fn by_name(number: u32) -> Result<u32, Error> {
+    if number == 1 {
+        pending::<()>().await;
+    }
     Ok(number)
 }
 
@@ -43,7 +47,7 @@ pub async fn by_name(number: u32) -> Result<u32, Error> {
 /// # Errors
 ///
 /// [`Error::Failed`] if there is no number.
-#[circuit_breaker]
+#[circuit_breaker(failure_threshold = 2, when = |error| *error == Error::Failed)]
 #[resilient(retry(3, attempt = cx), bulkhead(9), crate = crate::facade::tough)]
 pub async fn by_path(number: Option<u32>) -> Result<u32, Error> {
     let number = number.ok_or(Error::Failed)?;
@@ -78,8 +82,16 @@ mod tests {
     #[tokio::test]
     async fn another_name_does_as_well() {
         assert_eq!(by_name(7).await, Ok(7));
+        assert_eq!(by_name(1).await, Ok(0));
         assert_eq!(by_path(Some(7)).await, Ok(7));
-        assert_eq!(by_path(None).await, Err(Error::Failed));
+        for _ in 0..2 {
+            assert_eq!(by_path(None).await, Err(Error::Failed));
+        }
+        let refused = by_path(Some(7)).await;
+        assert!(matches!(
+            refused,
+            Err(Error::Rejected(Rejected::CircuitOpen(_)))
+        ));
         assert_eq!(plainly(Some(7)), Ok(7));
         assert_eq!(plainly(None), Err(Error::Failed));
         assert_eq!(later(7).await, Ok(7));
