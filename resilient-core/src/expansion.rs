@@ -2,14 +2,16 @@
 
 use crate::class::{Class, Classify, RetryHint};
 use crate::error::Rejected;
-use crate::outcome::{Failure, Fallible, FromRejected, Inside, Judge};
-use crate::policy::RetryPolicy;
+use crate::frame::{Frame, Running};
+use crate::outcome::{Failure, Fallible, FromRejected, Inside, Judge, Verdict};
+use crate::policy::{CircuitBreakerPermit, Delay, RetryCall, RetryPolicy};
 use pin_project_lite::pin_project;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-pub use crate::ladder::{ByClass, BySource, Seen, diagnosing};
+use crate::ladder::{AsksClass, LooksForRefusal};
+pub use crate::ladder::{ByClass, BySource, Seen, Way, diagnosing, way};
 pub use crate::shape::{Known, OfResult, OfValue, Shape};
 pub use crate::site::{Binding, CallSite, Layer, announce};
 pub use core;
@@ -178,6 +180,17 @@ where
     Splitting { run }
 }
 
+/// A run of the body inside its frame whose result is split.
+#[inline(always)]
+pub const fn splitting_in<F>(frame: &Frame, run: F) -> Splitting<Running<'_, F>>
+where
+    F: Future<Output: Fallible>,
+{
+    Splitting {
+        run: frame.run(run),
+    }
+}
+
 pin_project! {
     /// See [`splitting`].
     #[derive(Debug)]
@@ -208,6 +221,51 @@ pub const fn judge_of<T, E>(_: &Inside<T, E>) -> Judge<Result<T, E>> {
 #[inline(always)]
 pub const fn seen_in<T, E>(_: &Inside<T, E>) -> Seen<E> {
     Seen::all()
+}
+
+/// The errors of a function that returns this.
+#[inline(always)]
+pub const fn seen_of<R: Fallible>() -> Seen<R::Error> {
+    Seen::all()
+}
+
+/// What an outcome is where no predicate is asked.
+#[inline(always)]
+fn verdict<T, E, C, S>(outcome: &Inside<T, E>, way: Way<C, S>) -> Verdict
+where
+    C: AsksClass<E>,
+    S: LooksForRefusal<E>,
+{
+    Judge::<Result<T, E>>::new().verdict_with(outcome, diagnosing(way))
+}
+
+/// The delay after which a retry without predicates tries again, if it does.
+///
+/// An expansion could call what is called here, but one call costs the compiler less than four.
+#[inline(always)]
+pub fn decide<T, E, C, S>(
+    retry: &mut RetryCall<'_>,
+    outcome: &Inside<T, E>,
+    way: Way<C, S>,
+) -> Option<Delay>
+where
+    C: AsksClass<E>,
+    S: LooksForRefusal<E>,
+{
+    retry.decide(verdict(outcome, way))
+}
+
+/// Settles the permit of a circuit breaker without predicates.
+#[inline(always)]
+pub fn settle<T, E, C, S>(
+    permit: &mut CircuitBreakerPermit<'_>,
+    outcome: &Inside<T, E>,
+    way: Way<C, S>,
+) where
+    C: AsksClass<E>,
+    S: LooksForRefusal<E>,
+{
+    permit.settle_with(verdict(outcome, way), outcome);
 }
 
 /// What the function returns: a refusal becomes its own error here, once, at the outer edge.

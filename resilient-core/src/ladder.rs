@@ -45,7 +45,7 @@ pub trait AsksClass<E> {
 }
 
 /// It is [`Classify`].
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Classified;
 
 impl<E: Classify> AsksClass<E> for Classified {
@@ -65,7 +65,7 @@ impl<E: Classify> ByClass<E> for &Seen<E> {
 }
 
 /// It says nothing.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Unclassified;
 
 impl<E> AsksClass<E> for Unclassified {
@@ -100,7 +100,7 @@ pub trait LooksForRefusal<E> {
 }
 
 /// `anyhow::Error`, `Box<dyn Error + Send + Sync>` and the like.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct HoldsThreadSafe;
 
 impl<'e, E: AsRef<dyn Error + Send + Sync + 'e>> LooksForRefusal<E> for HoldsThreadSafe {
@@ -120,7 +120,7 @@ impl<'e, E: AsRef<dyn Error + Send + Sync + 'e>> BySource<E> for &&&Seen<E> {
 }
 
 /// `Box<dyn Error>` and the like.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Holds;
 
 impl<'e, E: AsRef<dyn Error + 'e>> LooksForRefusal<E> for Holds {
@@ -140,7 +140,7 @@ impl<'e, E: AsRef<dyn Error + 'e>> BySource<E> for &&Seen<E> {
 }
 
 /// A type of errors.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct IsError;
 
 impl<E: Error> LooksForRefusal<E> for IsError {
@@ -160,7 +160,7 @@ impl<E: Error> BySource<E> for &Seen<E> {
 }
 
 /// Anything else: nowhere to look.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Opaque;
 
 impl<E> LooksForRefusal<E> for Opaque {
@@ -184,24 +184,44 @@ fn behind(error: &(impl Error + ?Sized)) -> Option<Rejected> {
     error.source().and_then(Rejected::find)
 }
 
-/// What to ask an error with: what it says of itself, and where it may hide a refusal.
+/// The way to ask an error: what it says of itself, and where it may hide a refusal.
+#[derive(Clone, Copy, Debug)]
+pub struct Way<C, S>(PhantomData<fn(C, S)>);
+
+/// The way that the two ladders lead to.
+#[inline(always)]
+pub const fn way<C: Copy, S: Copy>(_: C, _: S) -> Way<C, S> {
+    Way(PhantomData)
+}
+
+/// What to ask an error with.
 #[inline(always)]
 pub fn diagnosing<E, C: AsksClass<E>, S: LooksForRefusal<E>>(
-    _: C,
-    _: S,
+    _: Way<C, S>,
 ) -> impl FnOnce(&E) -> Diagnosis {
     |error| C::diagnosis(error).unless(|| S::refusal(error))
+}
+
+/// The way to ask the errors of a type, of which the expression says which it is.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __resilient_way {
+    ($seen:expr) => {{
+        use $crate::__private::{ByClass as _, BySource as _};
+        let seen = $seen;
+        $crate::__private::way((&&seen).by_class(), (&&&&seen).by_source())
+    }};
 }
 
 /// What to ask the error of an outcome with, which is given by reference.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __resilient_diagnose {
-    ($outcome:expr) => {{
-        use $crate::__private::{ByClass as _, BySource as _};
-        let seen = $crate::__private::seen_in($outcome);
-        $crate::__private::diagnosing((&&seen).by_class(), (&&&&seen).by_source())
-    }};
+    ($outcome:expr) => {
+        $crate::__private::diagnosing($crate::__private::way!($crate::__private::seen_in(
+            $outcome
+        )))
+    };
 }
 
 #[cfg(test)]

@@ -98,6 +98,7 @@ pub mod __private {
     pub use crate::__resilient_diagnose as diagnose;
     pub use crate::__resilient_run_body as run_body;
     pub use crate::__resilient_run_within as run_within;
+    pub use crate::__resilient_way as way;
     pub use crate::expansion::*;
     #[cfg(feature = "testing")]
     pub use crate::testing::hook::*;

@@ -71,15 +71,11 @@ fn fetch<'a>(&'a self, path: String) -> BoxFuture<'a, Result<Page, Error>> {
                                 .await,
                         ),
                     );
-                    match __resilient_retry_0
-                        .decide(
-                            __resilient::Judge::<Result<Page, Error>>::new()
-                                .verdict_with(
-                                    &__resilient_outcome,
-                                    __resilient::diagnose!(& __resilient_outcome),
-                                ),
-                        )
-                    {
+                    match __resilient::decide(
+                        &mut __resilient_retry_0,
+                        &__resilient_outcome,
+                        __resilient::way!(__resilient::seen_in(& __resilient_outcome)),
+                    ) {
                         __resilient::Some(__resilient_delay) => __resilient_delay,
                         __resilient::None => break __resilient_outcome,
                     }

@@ -136,15 +136,11 @@ async fn send(partner: &Partner, region: Region) -> Result<(), Error> {
                 )
             }
         };
-        __resilient_permit
-            .settle_with(
-                __resilient::Judge::<Result<(), Error>>::new()
-                    .verdict_with(
-                        &__resilient_outcome,
-                        __resilient::diagnose!(& __resilient_outcome),
-                    ),
-                &__resilient_outcome,
-            );
+        __resilient::settle(
+            &mut __resilient_permit,
+            &__resilient_outcome,
+            __resilient::way!(__resilient::seen_in(& __resilient_outcome)),
+        );
         __resilient_outcome
     };
     __resilient::finish::<Result<(), Error>>(__resilient_outcome)

@@ -143,15 +143,13 @@ async fn price(sku: &Sku) -> Result<Price, PriceError> {
                                     })
                                     .await
                             };
-                            match __resilient_retry_2
-                                .decide(
-                                    __resilient::Judge::<Result<Price, PriceError>>::new()
-                                        .verdict_with(
-                                            &__resilient_outcome,
-                                            __resilient::diagnose!(& __resilient_outcome),
-                                        ),
-                                )
-                            {
+                            match __resilient::decide(
+                                &mut __resilient_retry_2,
+                                &__resilient_outcome,
+                                __resilient::way!(
+                                    __resilient::seen_in(& __resilient_outcome)
+                                ),
+                            ) {
                                 __resilient::Some(__resilient_delay) => __resilient_delay,
                                 __resilient::None => break __resilient_outcome,
                             }
@@ -160,15 +158,11 @@ async fn price(sku: &Sku) -> Result<Price, PriceError> {
                         __resilient_delay.await;
                     }
                 };
-                __resilient_permit
-                    .settle_with(
-                        __resilient::Judge::<Result<Price, PriceError>>::new()
-                            .verdict_with(
-                                &__resilient_outcome,
-                                __resilient::diagnose!(& __resilient_outcome),
-                            ),
-                        &__resilient_outcome,
-                    );
+                __resilient::settle(
+                    &mut __resilient_permit,
+                    &__resilient_outcome,
+                    __resilient::way!(__resilient::seen_in(& __resilient_outcome)),
+                );
                 __resilient_outcome
             }
         })

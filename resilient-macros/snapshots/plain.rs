@@ -77,6 +77,9 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
         }
         { open(path)?.take(limit).read() }
     });
+    let __resilient_way = __resilient::way!(
+        __resilient::seen_of:: < Result < Vec < u8 >, Error > > ()
+    );
     let __resilient_outcome = {
         let __resilient_outcome = '__resilient_1: {
             let mut __resilient_permit = match __RESILIENT_1_CIRCUIT_BREAKER
@@ -124,15 +127,11 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
                                 ),
                             )
                         };
-                        match __resilient_retry_2
-                            .decide(
-                                __resilient::Judge::<Result<Vec<u8>, Error>>::new()
-                                    .verdict_with(
-                                        &__resilient_outcome,
-                                        __resilient::diagnose!(& __resilient_outcome),
-                                    ),
-                            )
-                        {
+                        match __resilient::decide(
+                            &mut __resilient_retry_2,
+                            &__resilient_outcome,
+                            __resilient_way,
+                        ) {
                             __resilient::Some(__resilient_delay) => __resilient_delay,
                             __resilient::None => break __resilient_outcome,
                         }
@@ -141,15 +140,11 @@ fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Error> {
                     __resilient_delay.sleep();
                 }
             };
-            __resilient_permit
-                .settle_with(
-                    __resilient::Judge::<Result<Vec<u8>, Error>>::new()
-                        .verdict_with(
-                            &__resilient_outcome,
-                            __resilient::diagnose!(& __resilient_outcome),
-                        ),
-                    &__resilient_outcome,
-                );
+            __resilient::settle(
+                &mut __resilient_permit,
+                &__resilient_outcome,
+                __resilient_way,
+            );
             __resilient_outcome
         };
         match __RESILIENT_0_FALLBACK

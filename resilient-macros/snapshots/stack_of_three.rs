@@ -103,26 +103,20 @@ pub async fn price(sku: &Sku) -> Result<Price, PriceError> {
                                 ],
                                 [__resilient_frame],
                                 true,
-                                __resilient::splitting(
-                                    __resilient_frame
-                                        .run(
-                                            __resilient::clone_arguments_moved_by_the_body(
-                                                &__resilient_body,
-                                            )(()),
-                                        ),
+                                __resilient::splitting_in(
+                                    &__resilient_frame,
+                                    __resilient::clone_arguments_moved_by_the_body(
+                                        &__resilient_body,
+                                    )(()),
                                 ),
                             ),
                         )
                         .await;
-                    match __resilient_retry_1
-                        .decide(
-                            __resilient::Judge::<Result<Price, PriceError>>::new()
-                                .verdict_with(
-                                    &__resilient_outcome,
-                                    __resilient::diagnose!(& __resilient_outcome),
-                                ),
-                        )
-                    {
+                    match __resilient::decide(
+                        &mut __resilient_retry_1,
+                        &__resilient_outcome,
+                        __resilient::way!(__resilient::seen_in(& __resilient_outcome)),
+                    ) {
                         __resilient::Some(__resilient_delay) => __resilient_delay,
                         __resilient::None => break __resilient_outcome,
                     }

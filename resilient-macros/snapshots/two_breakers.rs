@@ -96,15 +96,11 @@ async fn price(sku: &Sku) -> Result<Price, PriceError> {
                 );
             __resilient_outcome
         };
-        __resilient_permit
-            .settle_with(
-                __resilient::Judge::<Result<Price, PriceError>>::new()
-                    .verdict_with(
-                        &__resilient_outcome,
-                        __resilient::diagnose!(& __resilient_outcome),
-                    ),
-                &__resilient_outcome,
-            );
+        __resilient::settle(
+            &mut __resilient_permit,
+            &__resilient_outcome,
+            __resilient::way!(__resilient::seen_in(& __resilient_outcome)),
+        );
         __resilient_outcome
     };
     __resilient::finish::<Result<Price, PriceError>>(__resilient_outcome)

@@ -10,7 +10,7 @@ use crate::expand::at;
 use crate::parse::{Answer, Layer};
 use crate::rename::with_self_renamed;
 use crate::stack::{Returns, Stack};
-use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Error, Expr, Result, ReturnType, Signature};
@@ -106,6 +106,18 @@ impl<'a> Body<'a> {
 
     pub(crate) fn returns(&self) -> &TokenStream {
         &self.returns
+    }
+
+    /// Whether only the compiler knows all of what it returns, because there is an `impl Trait` in it.
+    pub(crate) fn hides_returns(&self) -> bool {
+        fn is_hidden(tokens: TokenStream) -> bool {
+            tokens.into_iter().any(|token| match token {
+                TokenTree::Ident(word) => word == "_",
+                TokenTree::Group(group) => is_hidden(group.stream()),
+                TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+            })
+        }
+        is_hidden(self.returns.clone())
     }
 
     /// Where the function says what it returns.

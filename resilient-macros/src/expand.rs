@@ -213,10 +213,12 @@ impl Expansion<'_> {
             let origin = local("origin");
             quote_spanned!(self.site=> #origin.tell(#outcome.is_ok());)
         });
+        let way = self.shared_way();
         quote_spanned!(self.site=>
             #frame
             #keys
             #definition
+            #way
             let #outcome = #nest;
             #tell
             #finish
@@ -315,12 +317,13 @@ impl Expansion<'_> {
         let run = self.body.run(!self.code_mentions_arguments());
         let run = if self.needs_frame() {
             let frame = local("frame");
-            quote_spanned!(self.site=> #frame.run(#run))
+            let splitting = quote_spanned!(span=> #at_returns::splitting_in);
+            quote_spanned!(self.site=> #splitting(&#frame, #run))
         } else {
-            run
+            let splitting = quote_spanned!(span=> #at_returns::splitting);
+            quote_spanned!(self.site=> #splitting(#run))
         };
-        let splitting = quote_spanned!(span=> #at_returns::splitting);
-        quote_spanned!(self.site=> #private::run_within!(#surroundings, #splitting(#run)))
+        quote_spanned!(self.site=> #private::run_within!(#surroundings, #run))
     }
 
     fn split(&self, run: &TokenStream) -> TokenStream {
@@ -363,6 +366,51 @@ impl Expansion<'_> {
                 .chain(layer.per_call.clone().filter(|_| layer.is("retry")))
                 .any(|code| self.body.mentions_arguments(code))
         })
+    }
+
+    /// The way in which the layer at `index`, a circuit breaker or a retry, asks errors what they are,
+    /// if it has no predicates.
+    fn way(&self, index: usize) -> Option<TokenStream> {
+        if !self.asks_plainly(index) {
+            return None;
+        }
+        if self.shares_way() && !self.is_enclosed(index) {
+            return Some(local("way").into_token_stream());
+        }
+        let (private, outcome) = (self.private, local("outcome"));
+        Some(quote_spanned!(self.site=> #private::way!(#private::seen_in(&#outcome))))
+    }
+
+    /// Whether the layer at `index` settles by what errors say of themselves alone.
+    fn asks_plainly(&self, index: usize) -> bool {
+        let layer = &self.layers[index];
+        let settles = layer.is("circuit_breaker") || layer.is("retry") && layer.per_call.is_none();
+        self.stack.returns == Returns::Result && settles && layer.predicates.is_empty()
+    }
+
+    /// Whether the layer at `index` is a part of a future or closure of ours, which would have to
+    /// capture what is shared.
+    fn is_enclosed(&self, index: usize) -> bool {
+        let mut above = self.layers[..index].iter();
+        above.any(|layer| layer.is("timeout") || layer.is("hedge"))
+    }
+
+    /// Whether the way to ask errors is found once for several layers: finding it is what the compiler
+    /// needs most of its time for.
+    fn shares_way(&self) -> bool {
+        let asks = |index: &usize| self.asks_plainly(*index) && !self.is_enclosed(*index);
+        // With an `impl Trait` in it, nobody could write the type.
+        !self.body.hides_returns() && (0..self.layers.len()).filter(asks).count() > 1
+    }
+
+    /// The way to ask errors what they are, if several layers want to know.
+    fn shared_way(&self) -> Option<TokenStream> {
+        let (private, way) = (self.private, local("way"));
+        let (returns, span) = (self.body.returns(), self.body.returns_span());
+        let at_returns = at(span, private);
+        let seen = quote_spanned!(span=> #at_returns::seen_of::<#returns>());
+        self.shares_way()
+            .then(|| quote_spanned!(self.site=> let #way = #private::way!(#seen);))
     }
 
     /// What the predicates of a layer make of `outcome`, which is a reference.

@@ -52,12 +52,18 @@ impl Expansion<'_> {
         let (permit, outcome) = (local("permit"), local("outcome"));
         let admitted = self.permit(index, &quote_spanned!(self.site=> #live.admit(&#frame)));
         let inner = self.nest(index + 1);
-        let verdict = self.verdict(&self.layers[index], &quote_spanned!(self.site=> &#outcome));
+        let settle = if let Some(way) = self.way(index) {
+            let private = self.private;
+            quote_spanned!(self.site=> #private::settle(&mut #permit, &#outcome, #way);)
+        } else {
+            let verdict = self.verdict(&self.layers[index], &quote_spanned!(self.site=> &#outcome));
+            quote_spanned!(self.site=> #permit.settle_with(#verdict, &#outcome);)
+        };
         quote_spanned!(self.site=> #block: {
             #instance
             let mut #permit = #admitted;
             let #outcome = #inner;
-            #permit.settle_with(#verdict, &#outcome);
+            #settle
             #outcome
         })
     }
@@ -81,15 +87,23 @@ impl Expansion<'_> {
             ))
         });
         let inner = self.nest(index + 1);
-        let verdict = self.verdict(layer, &quote_spanned!(self.site=> &#outcome));
         let waits = self.needs_frame().then(|| {
             let frame = local("frame");
             quote_spanned!(self.site=> #frame.wait();)
         });
-        let decision = if let Some(backoff) = &layer.per_call {
-            quote_spanned!(self.site=> #retry.decide_after(#verdict, #backoff))
-        } else {
-            quote_spanned!(self.site=> #retry.decide(#verdict))
+        let verdict = || self.verdict(layer, &quote_spanned!(self.site=> &#outcome));
+        let decision = match (&layer.per_call, self.way(index)) {
+            (Some(backoff), _) => {
+                let verdict = verdict();
+                quote_spanned!(self.site=> #retry.decide_after(#verdict, #backoff))
+            }
+            (None, Some(way)) => {
+                quote_spanned!(self.site=> #private::decide(&mut #retry, &#outcome, #way))
+            }
+            (None, None) => {
+                let verdict = verdict();
+                quote_spanned!(self.site=> #retry.decide(#verdict))
+            }
         };
         let before = self.before(layer, &retry);
         let wait = if self.body.is_plain {
