@@ -4,8 +4,8 @@ use reqwest::{Client, Method, RequestBuilder, Response};
 use resilient::http::{Access, Actor, Options, STREAMS, router};
 use resilient::{
     BulkheadPolicy, CircuitBreakerPolicy, CircuitBreakerState, HISTORY_CAPACITY, Override,
-    RateLimitPolicy, Rejected, RetryPolicy, TimeoutPolicy, circuit_breaker, policy, registry,
-    retry, timeout,
+    RateLimitPolicy, Rejected, RetryPolicy, TimeoutPolicy, circuit_breaker, fallback, policy,
+    registry, retry, timeout,
 };
 use serde_json::{Value, json};
 use std::error::Error;
@@ -807,6 +807,62 @@ async fn a_recovery_that_failed_is_told_apart_from_the_outage_and_a_probe_from_t
         "{because}"
     );
     breaker.reset("the test is over");
+    Ok(())
+}
+
+#[derive(Debug, PartialEq)]
+struct Down;
+
+#[fallback("http.standing", stale = 10m, key = article)]
+async fn standing(article: u32, is_up: bool) -> Result<u32, Down> {
+    if is_up { Ok(article) } else { Err(Down) }
+}
+
+#[tokio::test]
+async fn a_fallback_is_an_alarm_only_if_nobody_gets_an_answer() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let asked = Asked::by_name().await?;
+    let attention = async || -> Found<Value> {
+        let overview = asked.json("/overview").await?;
+        let mut policies = overview["policies"].as_array().into_iter().flatten();
+        let seen = policies.find(|one| one["name"] == "http.standing");
+        Ok(seen.ok_or("it is listed")?["attention"].clone())
+    };
+    assert_eq!(attention().await?, Value::Null);
+    let told = |level: &str, because: &str| json!({ "level": level, "because": because });
+    assert!(standing(1, false).await.is_err(), "nothing is kept");
+    let once = "1 call failed in the last minute";
+    assert_eq!(attention().await?, told("notice", once));
+    assert!(standing(1, false).await.is_err());
+    let twice = "2 calls failed in the last minute";
+    assert_eq!(attention().await?, told("alarm", twice));
+    assert_eq!(standing(2, true).await, Ok(2));
+    assert_eq!(standing(2, false).await, Ok(2), "as it was");
+    let mixed = "2 calls failed in the last minute, 1 answered";
+    assert_eq!(attention().await?, told("notice", mixed));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_window_stands_still_while_nothing_is_recorded() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let settings = CircuitBreakerPolicy::new().failure_threshold(1).window(10);
+    policy("http.window").circuit_breaker(settings).register()?;
+    let breaker = registry().circuit_breaker("http.window");
+    let breaker = breaker.ok_or("it is registered")?;
+    let frame = resilient::Frame::new();
+    breaker.admit(&frame)?.settle(resilient::Verdict::Failure);
+    let asked = Asked::by_name().await?;
+    let path = named("circuit_breaker", "http.window");
+    let calls = async || -> Found<Value> {
+        Ok(asked.json(&path).await?["live"]["window"]["calls"].clone())
+    };
+    assert_eq!(calls().await?, 1);
+    breaker.disable("a drill");
+    breaker.admit(&frame)?.settle(resilient::Verdict::Failure);
+    assert_eq!(calls().await?, 1, "nothing is recorded");
+    breaker.reset("the test is over");
+    assert_eq!(calls().await?, 0);
     Ok(())
 }
 

@@ -591,11 +591,26 @@ async fn what_is_set_by_hand_says_until_when_and_is_taken_back() -> Found<()> {
     browser.type_into("dialog form input", "it is us").await?;
     browser.click("dialog form button.main").await?;
     let result = format!("({DIALOG}.querySelector('.result')?.innerText ?? '')");
-    let done = "Disabled: all calls are let through until ";
+    let done = "/^This breaker refuses nothing until [0-9:]{8}; other policies of its functions still may$/";
+    browser.wait_for(&format!("{done}.test({result})")).await?;
+    for what in [
+        "letting all through",
+        "; other policies of its functions still may",
+    ] {
+        browser.wait_for(&told(what)).await?;
+    }
+    let verdict = "document.querySelector('#verdict').innerText";
     browser
-        .wait_for(&format!("{result}.includes({done:?})"))
+        .wait_for(&format!(
+            "{verdict}.includes('Letting all through: page.by.hand · ')"
+        ))
         .await?;
-    browser.wait_for(&told("letting all through")).await?;
+    let title = "return document.querySelector('#detail-title').innerText";
+    assert_eq!(
+        browser.script(title).await?,
+        "circuit breaker page.by.hand",
+        "several policies may have one name"
+    );
     assert_eq!(breaker.state(), CircuitBreakerState::Disabled);
     assert_ne!(focus(&browser).await?, "BODY");
     browser.picture("disabled").await?;
@@ -611,22 +626,31 @@ async fn what_is_set_by_hand_says_until_when_and_is_taken_back() -> Found<()> {
         .await?;
     browser.click("dialog form button.main").await?;
     browser
-        .wait_for(&format!("{result}.includes('Taken back')"))
+        .wait_for(&format!(
+            "/^Taken back at [0-9:]{{8}}: it is closed/.test({result})"
+        ))
         .await?;
     assert_eq!(breaker.state(), CircuitBreakerState::Closed);
     let changes = "document.querySelector('#changes').innerText";
     browser
-        .wait_for(&format!("{changes}.includes('was reset')"))
+        .wait_for(&format!(
+            "{changes}.includes('page.by.hand: letting all through was taken back, is closed')"
+        ))
         .await?;
     browser
         .wait_for(&format!("{changes}.includes('it was not us, by ana')"))
         .await?;
     browser.wait_for(&told("closed")).await?;
     breaker.admit(&Frame::new())?.settle(Verdict::Failure);
-    browser.wait_for(&format!("{result} === ''")).await?;
+    browser
+        .wait_for(&format!(
+            "/^Taken back at [0-9:]{{8}}; it opened again at /.test({result})"
+        ))
+        .await?;
 
     // Its tile has moved meanwhile.
     breaker.reset("it is well");
+    browser.wait_for(&format!("{result} === ''")).await?;
     browser
         .wait_for(&format!(
             "{DIALOG}.querySelector('.now').innerText.startsWith('closed')"
@@ -636,6 +660,147 @@ async fn what_is_set_by_hand_says_until_when_and_is_taken_back() -> Found<()> {
     browser.wait_for(&format!("!{DIALOG}.open")).await?;
     assert_eq!(focus(&browser).await?, "page.by.hand");
     breaker.reset("the test is over");
+    browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_window_that_stands_still_is_told_as_such_and_what_is_ignored_is_counted() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let Some(browser) = Browser::open(DESKTOP).await? else {
+        return Ok(());
+    };
+    let settings = CircuitBreakerPolicy::new().failure_threshold(2).window(10);
+    policy("page.window").circuit_breaker(settings).register()?;
+    let breaker = registry()
+        .circuit_breaker("page.window")
+        .ok_or("it is registered")?;
+    browser.go(&served(with_control()).await?).await?;
+    let tile = labelled("circuit breaker page.window");
+    let open_tile = format!("{tile}?.querySelector('.open-tile')");
+    browser.wait_for(&open_tile).await?;
+    browser.script(&format!("{open_tile}.click()")).await?;
+    let row = |row: &str| {
+        let rows = format!("{DIALOG}.querySelector('.now').innerText.replaceAll(/\\s+/g, ' ')");
+        format!("{rows}.includes({row:?})")
+    };
+    browser.wait_for(&row("window 0 calls, 0 failed")).await?;
+
+    let frame = Frame::new();
+    for verdict in [
+        Verdict::Success,
+        Verdict::Ignored,
+        Verdict::Ignored,
+        Verdict::Failure,
+        Verdict::Failure,
+    ] {
+        breaker.admit(&frame)?.settle(verdict);
+    }
+    assert!(breaker.admit(&frame).is_err());
+    browser
+        .wait_for(&row("when it opened 3 calls, 2 failed"))
+        .await?;
+    let seen = "1 good, 2 ignored, 2 failed, 1 refused";
+    browser
+        .wait_for(&format!("{tile}.innerText.includes({seen:?})"))
+        .await?;
+    browser.picture("ignored").await?;
+
+    // By hand nothing is recorded either, and what it was before says nothing.
+    breaker.force_open("a drill");
+    browser.wait_for(&row("FORCED OPEN")).await?;
+    assert_eq!(
+        browser
+            .script(&format!("return {}", row("calls, ")))
+            .await?,
+        false
+    );
+    let verdict = "document.querySelector('#verdict').innerText";
+    browser
+        .wait_for(&format!("{verdict}.includes('Forced open: page.window')"))
+        .await?;
+    breaker.reset("the test is over");
+    browser.wait_for(&row("window 0 calls, 0 failed")).await?;
+    browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reset_that_is_followed_by_an_opening_at_once_says_so() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let Some(browser) = Browser::open(DESKTOP).await? else {
+        return Ok(());
+    };
+    let breaker = opened("page.reopened", Duration::from_secs(60))?;
+    browser.go(&served(with_control()).await?).await?;
+    let tile = labelled("circuit breaker page.reopened");
+    let open_tile = format!("{tile}?.querySelector('.open-tile')");
+    browser.wait_for(&open_tile).await?;
+    browser.script(&format!("{open_tile}.click()")).await?;
+    press_button(&browser, "Reset…").await?;
+    browser
+        .type_into("dialog form input", "they say it is back")
+        .await?;
+    // A callee that fails opens it before anybody looks.
+    let fails = tokio::spawn(async move {
+        while breaker.state() != CircuitBreakerState::Closed {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        let frame = Frame::new();
+        let call = breaker.admit(&frame);
+        call.map(|mut call| call.settle(Verdict::Failure)).is_ok()
+    });
+    browser.click("dialog form button.main").await?;
+    let result = format!("({DIALOG}.querySelector('.result')?.innerText ?? '')");
+    let again = "/^Reset at [0-9:]{8}; it opened again (at once|at [0-9:]{8})$/";
+    browser.wait_for(&format!("{again}.test({result})")).await?;
+    assert!(fails.await?);
+    let looked = "document.querySelector('#freshness').innerText.includes('live, 0 s')";
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    browser.wait_for(looked).await?;
+    assert_eq!(
+        browser
+            .script(&format!("return {again}.test({result})"))
+            .await?,
+        true,
+        "until something else happens"
+    );
+    breaker.reset("the test is over");
+    browser.wait_for(&format!("{result} === ''")).await?;
+    browser.close().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn switching_all_off_says_what_follows_and_has_an_end() -> Found<()> {
+    let _alone = ALONE.lock().await;
+    let Some(browser) = Browser::open(DESKTOP).await? else {
+        return Ok(());
+    };
+    browser.go(&served(with_control()).await?).await?;
+    browser
+        .wait_for("!document.querySelector('#all-off').hidden")
+        .await?;
+    browser.click("#all-off").await?;
+    let form = "document.querySelector('dialog form')";
+    for told in [
+        "Nothing is refused, cut off, retried or bounded any more",
+        "When the time below is over",
+    ] {
+        browser
+            .wait_for(&format!("{form}?.innerText.includes({told:?})"))
+            .await?;
+    }
+    let lasting = format!("return {form}.querySelector('select').value");
+    assert_eq!(browser.script(&lasting).await?, "5m");
+    browser.picture("all-off").await?;
+    browser.type_into("dialog form input", "is it us?").await?;
+    browser.click("dialog form button.main").await?;
+    let banner = "document.querySelector('#all-disabled').innerText";
+    let told = "All policies are switched off: is it us?, by ana, for 5 min";
+    browser
+        .wait_for(&format!("{banner}.includes({told:?})"))
+        .await?;
+    let is_off = registry().all_disabled().is_some();
+    registry().enable_all("the test is over");
+    assert!(is_off);
     browser.close().await
 }
 

@@ -64,7 +64,15 @@ pub(crate) fn attention(policy: &PolicySnapshot, recent: Option<&Recent>) -> Opt
             minute(bad, "given up")
         )),
         LiveSnapshot::Timeout(_) if bad + refused > 0 => notice(minute(bad + refused, "cut off")),
-        LiveSnapshot::Fallback(_) if bad > 0 => alarm(minute(bad, "failed")),
+        LiveSnapshot::Fallback(_) if bad > 0 => {
+            // One of many that got no answer is no outage.
+            let level = if bad > 1 && good == 0 { alarm } else { notice };
+            let answered = match good {
+                0 => String::new(),
+                good => format!(", {good} answered"),
+            };
+            level(format!("{}{answered}", minute(bad, "failed")))
+        }
         LiveSnapshot::Fallback(_) if good > 0 => {
             notice(format!("stands in: {}", minute(good, "answered")))
         }
@@ -83,9 +91,7 @@ fn breaker(seen: &CircuitBreakerSnapshot) -> Option<Attention> {
         CircuitBreakerState::ForcedOpen => alarm(format!("forced open: {why}")),
         CircuitBreakerState::HalfOpen => alarm(format!("half-open, trying again: {why}")),
         CircuitBreakerState::Ramping => notice(format!("recovering, step by step: {why}")),
-        CircuitBreakerState::Disabled => {
-            notice(format!("disabled, all calls are let through: {why}"))
-        }
+        CircuitBreakerState::Disabled => notice(format!("disabled, it refuses nothing: {why}")),
         CircuitBreakerState::MetricsOnly => {
             notice(format!("only watching, refuses nothing: {why}"))
         }

@@ -52,6 +52,8 @@ pub(crate) struct Deeds {
     pub(crate) refused: Option<u64>,
     /// What was let through by who does not look at results.
     pub(crate) let_through: Option<u64>,
+    /// What was let through and says nothing about the callee.
+    pub(crate) ignored: Option<u64>,
 }
 
 /// The buckets of one policy, the newest last; `null` where nobody looked, or the kind does not know.
@@ -61,6 +63,7 @@ pub(crate) struct Recent {
     bad: Vec<Option<u64>>,
     refused: Vec<Option<u64>>,
     let_through: Vec<Option<u64>>,
+    ignored: Vec<Option<u64>>,
     /// What was done in the last minute, as far as anybody knows.
     #[serde(skip)]
     pub(crate) minute: Deeds,
@@ -75,6 +78,7 @@ impl Deeds {
                 good: Some(seen.counts.success),
                 bad: Some(seen.counts.failure),
                 refused: Some(seen.counts.rejected),
+                ignored: Some(seen.counts.ignored),
                 ..none
             },
             LiveSnapshot::Bulkhead(seen) => Self {
@@ -130,6 +134,7 @@ impl Deeds {
             bad: with(self.bad, other.bad),
             refused: with(self.refused, other.refused),
             let_through: with(self.let_through, other.let_through),
+            ignored: with(self.ignored, other.ignored),
         }
     }
 
@@ -201,6 +206,7 @@ impl Samples {
             bad: column(|deeds| deeds.bad),
             refused: column(|deeds| deeds.refused),
             let_through: column(|deeds| deeds.let_through),
+            ignored: column(|deeds| deeds.ignored),
             minute: minute.fold(Deeds::default(), |sum, one| sum.plus(*one)),
         })
     }

@@ -37,6 +37,8 @@ const WORDS = {
   closed: "closed", open: "OPEN", half_open: "half-open", ramping: "ramping up",
   forced_open: "FORCED OPEN", disabled: "letting all through", metrics_only: "only watching",
 };
+/** What a breaker is only in by hand. */
+const BY_HAND = ["forced_open", "disabled", "metrics_only"];
 const ATTENTION = "attention";
 const kindName = (kind) => (kind === ATTENTION ? "Needs attention" : KINDS[kind] ?? kind);
 const oneOf = (kind) => ONE[kind] ?? kind;
@@ -63,7 +65,7 @@ const clock = (ms) => new Date(ms).toLocaleTimeString("en-GB");
 const broken = (name) => name.split(/(?<=[._:/-])(?=[^._:/-])/u).flatMap((part, at) => (at > 0 ? [make("wbr"), part] : [part]));
 /** What something is measured in, as far as anybody knows. */
 const knows = (recent) => recent !== null && SERIES.some(([, name]) => recent[name].some((one) => one !== null));
-const SERIES = [["good", "good"], ["let through", "let_through"], ["failed", "bad"], ["refused", "refused"]];
+const SERIES = [["good", "good"], ["let through", "let_through"], ["ignored", "ignored"], ["failed", "bad"], ["refused", "refused"]];
 
 // ---- Marks: a shape for each state, so that colour is not needed
 
@@ -105,7 +107,7 @@ function wordOf(policy) {
 // ---- What the server says
 
 const state = {
-  overview: null, at: 0, policies: new Map(), cards: new Map(), changes: [], position: 0, opened: null,
+  overview: null, at: 0, asked: 0, policies: new Map(), cards: new Map(), changes: [], position: 0, opened: null,
   trouble: null, findings: 0,
 };
 const access = () => state.overview?.access ?? { control: false, keys: false, actor: null };
@@ -140,8 +142,10 @@ function look() {
   clearTimeout(timer);
   looking ??= (async () => {
     try {
+      const asked = performance.now();
       const overview = await get("overview");
       state.overview = overview;
+      state.asked = asked;
       state.at = performance.now();
       state.trouble = null;
       await render();
@@ -196,8 +200,9 @@ function change(event) {
   const place = make("code", {}, event.policy);
   const lines = {
     transition: () => {
-      const level = { open: "alarm", forced_open: "alarm", closed: "good" }[what.to] ?? "notice";
+      const level = { open: "alarm", forced_open: "alarm", half_open: "alarm", closed: "good" }[what.to] ?? "notice";
       const reset = what.to === "closed" ? /^reset: (.*)$/su.exec(what.reason) : null;
+      if (reset && BY_HAND.includes(what.from)) return [[`${oneOf(event.kind)} `, place, `: ${WORDS[what.from].toLowerCase()} was `, make("b", { className: level }, "taken back"), ", is closed"], reset[1]];
       if (reset) return [[`${oneOf(event.kind)} `, place, " was ", make("b", { className: level }, "reset"), what.from === "closed" ? "" : `, was ${WORDS[what.from] ?? what.from}, is closed`], reset[1]];
       return [[`${oneOf(event.kind)} `, place, " is ", make("b", { className: level }, WORDS[what.to] ?? what.to)], what.reason];
     },
@@ -230,6 +235,13 @@ const WELL = 5;
 
 /** How often it opened again during one outage. */
 const reopenings = ({ reopened }) => (reopened > 0 ? ` · opened again ${reopened === 1 ? "once" : `${number(reopened)} times`}` : "");
+/** Of a breaker that refuses nothing: that it is only this one. */
+function onlyThis({ live }) {
+  if (!["disabled", "metrics_only"].includes(live.state) || state.overview.all_disabled) return "";
+  const until = live.overridden ? ` ${untilIn(live.overridden.ends_in_ms)}` : "";
+  return `This breaker refuses nothing${until}; ${OTHERS}`;
+}
+const OTHERS = "other policies of its functions still may";
 /** When it is tried again, and how that goes. */
 function probing(live) {
   const facts = [];
@@ -248,7 +260,9 @@ function probing(live) {
 const FACES = {
   circuit_breaker: {
     why: (policy) => policy.live.why ?? policy.attention?.because ?? "",
-    outage: ({ live: { outage, why, state: now } }) => {
+    outage: (policy) => {
+      const { outage, why, state: now } = policy.live;
+      if (BY_HAND.includes(now)) return onlyThis(policy);
       if (!outage || (outage.reopened === 0 && now === "open")) return "";
       const first = outage.why === why ? "" : `, when ${outage.why}`;
       return `not closed since ${clock(state.overview.at_ms - outage.since_ms)}${first}${reopenings(outage)}`;
@@ -307,7 +321,7 @@ const FACES = {
     word: ({ live }) => live.duration_ms === null ? "off" : `after ${span(live.duration_ms)}`,
   },
   hedge: { facts: ({ live }) => [["hedged ", () => number(live.hedged)], ["won by an extra attempt ", () => number(live.won)], ["suppressed ", () => number(live.suppressed)]] },
-  fallback: { word: ({ attention, state }) => ({ alarm: "failing", notice: "standing in" })[attention?.level] ?? state, facts: ({ live }) => [["answered ", () => number(live.answered)], ["failed ", () => number(live.failed)], ...(live.stale_ms == null ? [] : [["answered stale ", () => number(live.answered_stale)], ["nothing kept ", () => number(live.missed)]])] },
+  fallback: { word: ({ attention, recent, state }) => ({ alarm: "failing", notice: sum(recent?.bad.slice(-6) ?? []) > 0 ? "has failed" : "standing in" })[attention?.level] ?? state, facts: ({ live }) => [["answered ", () => number(live.answered)], ["failed ", () => number(live.failed)], ...(live.stale_ms == null ? [] : [["answered stale ", () => number(live.answered_stale)], ["nothing kept ", () => number(live.missed)]])] },
 };
 FACES.attempt_timeout = FACES.timeout;
 const OTHER = { facts: ({ live }) => (live.counts ?? []).filter?.(([, count]) => count !== null).map(([what, count]) => [`${what} `, () => number(count)]) ?? [] };
@@ -423,7 +437,7 @@ const sum = (counts) => counts.reduce((total, one) => total + (one ?? 0), 0);
 function sparkline(recent) {
   const buckets = recent.good.map((_, at) => SERIES.map(([, name]) => [name, recent[name][at]]));
   const most = Math.max(1, ...buckets.map((each) => sum(each.map(([, count]) => count))));
-  const paths = { good: "", let_through: "", bad: "", refused: "", axis: "" };
+  const paths = { good: "", let_through: "", ignored: "", bad: "", refused: "", axis: "" };
   buckets.forEach((each, at) => {
     if (each.every(([, count]) => count === null)) return;
     const x = at * 10;
@@ -539,14 +553,20 @@ function named(what, policies) {
   const more = names.length - shown.length;
   return `${what}: ${shown.join(", ")}${more > 0 ? ` and ${number(more)} more` : ""} · `;
 }
-const openNames = (policies) => named("Open", policies.filter(isOpen)) + named("Half-open", policies.filter(isHalfOpen));
+const HEADLINES = [["Open", "open"], ["Forced open", "forced_open"], ["Half-open", "half_open"], ["Letting all through", "disabled"], ["Only watching", "metrics_only"]];
+function notClosedNames(policies) {
+  // Where everything is switched off, the banner says so.
+  const told = HEADLINES.filter(([, each]) => each !== "disabled" || !state.overview.all_disabled);
+  const breakers = policies.filter((one) => isBreaker(one) && !one.undefined);
+  return told.map(([what, each]) => named(what, breakers.filter((one) => one.live.state === each))).join("");
+}
 function headline() {
   const { title, attention, policies, access: may, all_disabled } = state.overview;
   write(find("title"), title);
   const isAlarm = policies.some((one) => one.attention?.level === "alarm");
   const verdict = policies.length === 0 ? "There are no policies"
     : attention === 0 ? `All ${many(policies.length, "policy is", "policies are")} well`
-    : `${openNames(policies)}${number(attention)} of ${number(policies.length)} ${attention === 1 ? "needs" : "need"} attention`;
+    : `${notClosedNames(policies)}${number(attention)} of ${number(policies.length)} ${attention === 1 ? "needs" : "need"} attention`;
   write(find("verdict"), verdict);
   const level = isAlarm ? "alarm" : attention > 0 ? "notice" : "";
   const shape = isAlarm ? "open" : attention > 0 ? "notice" : "closed";
@@ -563,7 +583,7 @@ function headline() {
   write(find("actor"), may.actor ? `you are ${may.actor}` : "");
   show(find("all-off"), may.control && !all_disabled);
   const off = find("all-disabled");
-  const text = all_disabled ? `All policies are switched off: ${all_disabled.reason}${all_disabled.actor ? `, by ${all_disabled.actor}` : ""}` : "";
+  const text = all_disabled ? `All policies are switched off: ${all_disabled.reason}${all_disabled.actor ? `, by ${all_disabled.actor}` : ""}${all_disabled.lasting_ms === null ? "" : `, for ${span(all_disabled.lasting_ms)}`}` : "";
   if (off.dataset.text !== text + may.control) {
     off.dataset.text = text + may.control;
     off.replaceChildren(make("span", {}, text), may.control ? make("button", { type: "button", onclick: () => openAll("enable_all") }, "Switch on again…") : "");
@@ -643,6 +663,7 @@ function sayWhoIsNotClosed(within) {
     const policy = state.policies.get(place.dataset.now);
     const is = policy && isBreaker(policy) && !policy.lets_through && !policy.undefined && policy.live.state !== "closed";
     write(place, is ? `now ${wordOf(policy)}` : "");
+    place.dataset.level = policy?.attention?.level ?? "";
   }
 }
 
@@ -704,25 +725,30 @@ function closeForm() {
   opener.focus();
 }
 /** What was done, until something else happens to the policy. */
-function tell(text, policy) {
+function tell(text, policy, closing) {
   const opened = state.opened;
   if (!opened) return;
   write(opened.result, text);
   show(opened.result, text !== "");
-  opened.told = text && policy ? { after: signOf(policy), at: performance.now(), seen: false } : null;
+  opened.result.dataset.level = "";
+  opened.told = text && policy ? { after: signOf(policy), at: performance.now(), closing } : null;
 }
 const signOf = ({ version, live }) => `${version} ${live.state ?? ""} ${live.overridden?.by.reason ?? ""}`;
 function forget(policy) {
   const told = state.opened.told;
-  if (!told) return;
-  const same = signOf(policy) === told.after;
-  if (same) told.seen = true;
-  else if (told.seen || state.at - told.at > pause()) tell("");
+  // What was asked for before that was done knows nothing of it.
+  if (!told || state.asked < told.at || signOf(policy) === told.after) return;
+  const { outage } = policy.live;
+  const isAgain = told.closing && outage && !BY_HAND.includes(policy.live.state);
+  if (!isAgain) { tell(""); return; }
+  const again = clock(state.overview.at_ms - outage.since_ms);
+  tell(`${told.closing.what} at ${told.closing.at}; it opened again ${again === told.closing.at ? "at once" : `at ${again}`}`, policy);
+  state.opened.result.dataset.level = "alarm";
 }
 
 function openDialog(title, subtitle, ...children) {
   dialog.replaceChildren(
-    make("div", { className: "bar" }, make("div", {}, make("h2", { id: "detail-title" }, broken(title)), make("p", {}, subtitle), state.opened?.result),
+    make("div", { className: "bar" }, make("div", {}, make("h2", { id: "detail-title" }, title), make("p", {}, subtitle), state.opened?.result),
       make("button", { type: "button", autofocus: true, onclick: () => dialog.close() }, "Close")),
     ...children);
   if (!dialog.open) dialog.showModal();
@@ -730,9 +756,10 @@ function openDialog(title, subtitle, ...children) {
 }
 
 const AFTERWARDS = "When that ends, or is taken back, it begins closed with an empty window, and opens again if calls fail.";
+const MAY_REFUSE = "Other policies of its functions, such as a bulkhead or a limit, may still refuse them.";
 const DEEDS = {
   take_back: {
-    label: "Take it back", done: "Taken back: it is closed, with an empty window", path: "reset",
+    label: "Take it back", closing: "Taken back", path: "reset",
     explanation: "What somebody has set by hand ends: it begins closed with an empty window, and opens again if calls fail.",
   },
   take_settings: {
@@ -740,20 +767,20 @@ const DEEDS = {
     explanation: "What is written in attributes, code and files holds again.",
   },
   reset: {
-    label: "Reset", done: "Reset: it is closed, with an empty window",
+    label: "Reset", closing: "Reset",
     explanation: "Closes it with an empty window: calls go through from the next one on, and it opens again if they fail. It also takes back what was set by hand (all let through, only watched, forced open). Changed settings stay.",
   },
   disable: {
-    label: "Let all through", done: "Disabled: all calls are let through", hasEnd: true,
-    explanation: `Every call reaches the callee, although it fails: nothing is refused, and callers wait for it again. ${AFTERWARDS}`,
+    label: "Let all through", done: (until) => `This breaker refuses nothing ${until}; ${OTHERS}`, hasEnd: true,
+    explanation: `This breaker refuses nothing: calls go to the callee, although it fails, and callers wait for it again. ${MAY_REFUSE} ${AFTERWARDS}`,
   },
   metrics_only: {
-    label: "Only watch", done: "Only watching: all calls are let through", hasEnd: true,
-    explanation: `Refuses nothing, and shows what it would do: every call reaches the callee, although it fails. ${AFTERWARDS}`,
+    label: "Only watch", done: (until) => `This breaker only watches and refuses nothing ${until}; ${OTHERS}`, hasEnd: true,
+    explanation: `This breaker refuses nothing, and shows what it would do: calls go to the callee, although it fails. ${MAY_REFUSE} ${AFTERWARDS}`,
   },
   force_open: {
-    label: "Force open", done: "Forced open: every call is refused", hasEnd: true,
-    explanation: `Refuses every call: nothing reaches the callee. ${AFTERWARDS}`,
+    label: "Force open", done: (until) => `Forced open: every call is refused ${until}`, hasEnd: true,
+    explanation: `Refuses every call: nothing of this breaker's calls reaches the callee. ${AFTERWARDS}`,
   },
 };
 /** What may be done about a policy by hand, apart from its settings one by one. */
@@ -779,9 +806,9 @@ async function openDetail(key, deed) {
   const more = make("div", {});
   const result = make("p", { className: "result", role: "status", hidden: true });
   const address = `${base}policy?${new URLSearchParams({ kind: policy.kind, name: policy.name })}`;
-  const subtitle = [oneOf(policy.kind), " · ", make("a", { href: address, target: "_blank", rel: "noreferrer" }, "as JSON")];
+  const subtitle = make("a", { href: address, target: "_blank", rel: "noreferrer" }, "as JSON");
   state.opened = { key, now, more, settings, control, result, told: null, offered: null, version: null };
-  openDialog(policy.name, subtitle, now, control,
+  openDialog([make("span", { className: "kind-of" }, oneOf(policy.kind)), " ", broken(policy.name)], subtitle, now, control,
     make("h3", {}, policy.call_sites.length === 1 ? "The function it stands on" : `The ${many(policy.call_sites.length, "function")} it stands on`), functions,
     make("h3", {}, "Settings, and where each comes from"), settings,
     make("h3", {}, "Since the program started"), more);
@@ -821,10 +848,15 @@ function updateNow() {
     rows.push(answer("until", (passed) => live.overridden.ends_in_ms === null ? "somebody takes it back" : `${clock(state.overview.at_ms + live.overridden.ends_in_ms)}, ${left(live.overridden.ends_in_ms - passed)}`));
   }
   if (live.would_be) rows.push(answer("would be", () => WORDS[live.would_be] + (live.would_be_why ? `: ${live.would_be_why}` : "")));
-  if (live.window) rows.push(answer("window", () => `${many(live.window.calls, "call")}, ${number(live.window.failures)} failed`));
+  // Nothing is recorded in it unless calls go through by its own rules: what is left of other times says nothing by hand.
+  const stands = ["open", "half_open"].includes(live.state);
+  if (live.window && (stands || !["forced_open", "disabled"].includes(live.state))) {
+    rows.push(answer(stands ? "when it opened" : "window", () => `${many(live.window.calls, "call")}, ${number(live.window.failures)} failed`));
+  }
   for (const [what, value] of policy.kind === "circuit_breaker" ? keyFacts(policy).filter(Boolean) : factsOf(policy)) rows.push(answer(what.trim(), value));
   opened.now.replaceChildren(
     make("p", { className: "state", "data-level": level }, mark(shapeOf(policy)), wordOf(policy)),
+    isBreaker(policy) && !policy.undefined && onlyThis(policy) ? make("p", {}, onlyThis(policy)) : "",
     make("dl", { className: "answers" }, rows),
     knows(policy.recent) && ["circuit_breaker", "bulkhead", "rate_limit"].includes(policy.kind) ? minutes(policy.recent) : "");
   tickNow(age());
@@ -935,16 +967,22 @@ function formOf(label, explanation, fields, submit, cancel) {
 }
 function steerForm(policy, deed) {
   if (deed === "take_settings") return settingsForm(policy, policy.overridden, null);
-  const { label, explanation, hasEnd, done, path } = DEEDS[deed];
+  const { label, explanation, hasEnd, done, closing, path } = DEEDS[deed];
   const ask = asking(hasEnd);
   return formOf(label, explanation, ask.fields, async () => {
     const answer = await send("POST", `policy/${path ?? deed}`, { kind: policy.kind, name: policy.name }, ask.body());
     closeForm();
-    const ends = answer.live.overridden?.ends_in_ms;
-    tell(`${done}${hasEnd ? ` ${untilWhen(ends)}` : ""}`, answer);
+    if (!closing) return tell(done(untilWhen(answer.live.overridden?.ends_in_ms)), answer);
+    // It may have opened again before the answer was made.
+    const closed = { version: answer.version, live: { state: "closed" } };
+    const at = clock(serverNow());
+    return tell(`${closing} at ${at}: it is closed, with an empty window`, closed, { what: closing, at });
   }, closeForm);
 }
-const untilWhen = (ms) => (ms == null ? "until somebody takes it back" : `until ${clock(serverNow() + ms)}`);
+const untilAt = (ms, now) => (ms == null ? "until somebody takes it back" : `until ${clock(now + ms)}`);
+/** Of what was answered just now, and of what the newest overview says. */
+const untilWhen = (ms) => untilAt(ms, serverNow());
+const untilIn = (ms) => untilAt(ms, state.overview.at_ms);
 /** Takes settings back that somebody changed: all that are meant at once. */
 function settingsForm(policy, keys, version) {
   const ask = asking(false);
@@ -965,7 +1003,7 @@ function openAll(deed) {
   const isOff = deed === "disable_all";
   const ask = asking(isOff);
   const done = async () => { await send("POST", deed, null, ask.body()); dialog.close(); };
-  const explanation = isOff ? "Every policy lets every call through, also those that become known later." : "What is written about each policy holds again.";
+  const explanation = isOff ? "Nothing is refused, cut off, retried or bounded any more, and no fallback answers: every call of every function goes straight to its callee, also of policies that become known later. When the time below is over, or somebody switches them on again, what is written about each policy holds again." : "What is written about each policy holds again.";
   state.opened = null;
   openDialog(isOff ? "Switch all policies off" : "Switch all policies on again", "", formOf(isOff ? "Switch all off" : "Switch on again", explanation, ask.fields, done, () => dialog.close()));
   dialog.querySelector("input").focus();
@@ -1024,6 +1062,12 @@ document.addEventListener("visibilitychange", () => {
   if (document.hidden) { clearTimeout(timer); unlisten(); } else { look(); listen(); }
 });
 setInterval(tick, 1000);
+
+const phone = matchMedia("(max-width: 34rem)");
+const hint = find("search").placeholder;
+const fitHint = () => { find("search").placeholder = phone.matches ? "Search" : hint; };
+phone.addEventListener("change", fitHint);
+fitHint();
 
 find("as-json").href = `${base}snapshot`;
 
