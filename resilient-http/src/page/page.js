@@ -780,7 +780,7 @@ const DEEDS = {
   },
   force_open: {
     label: "Force open", done: (until) => `Forced open: every call is refused ${until}`, hasEnd: true,
-    explanation: `Refuses every call: nothing of this breaker's calls reaches the callee. ${AFTERWARDS}`,
+    explanation: `Refuses every call: nothing reaches the callee. ${AFTERWARDS}`,
   },
 };
 /** What may be done about a policy by hand, apart from its settings one by one. */
