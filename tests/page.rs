@@ -546,6 +546,23 @@ async fn focus(browser: &Browser) -> Found<String> {
     Ok(focus.as_str().unwrap_or_default().to_owned())
 }
 
+/// In the headline, and with its kind in the title of its panel.
+async fn is_named_as_letting_all_through(browser: &Browser) -> Found<()> {
+    let verdict = "document.querySelector('#verdict').innerText";
+    browser
+        .wait_for(&format!(
+            "{verdict}.includes('Letting all through: page.by.hand · ')"
+        ))
+        .await?;
+    let heading = "return document.querySelector('#detail-title').innerText";
+    assert_eq!(
+        browser.script(heading).await?,
+        "circuit breaker page.by.hand",
+        "several policies may have one name"
+    );
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_set_by_hand_says_until_when_and_is_taken_back() -> Found<()> {
     let _alone = ALONE.lock().await;
@@ -599,18 +616,7 @@ async fn what_is_set_by_hand_says_until_when_and_is_taken_back() -> Found<()> {
     ] {
         browser.wait_for(&told(what)).await?;
     }
-    let verdict = "document.querySelector('#verdict').innerText";
-    browser
-        .wait_for(&format!(
-            "{verdict}.includes('Letting all through: page.by.hand · ')"
-        ))
-        .await?;
-    let title = "return document.querySelector('#detail-title').innerText";
-    assert_eq!(
-        browser.script(title).await?,
-        "circuit breaker page.by.hand",
-        "several policies may have one name"
-    );
+    is_named_as_letting_all_through(&browser).await?;
     assert_eq!(breaker.state(), CircuitBreakerState::Disabled);
     assert_ne!(focus(&browser).await?, "BODY");
     browser.picture("disabled").await?;
