@@ -444,6 +444,34 @@ fn every_setting_of_every_kind_can_be_given_back_as_it_is_shown() {
 }
 
 #[test]
+fn who_writes_the_value_that_holds_already_is_told_too() {
+    policy("steering.again")
+        .retry(RetryPolicy::new().attempts(2))
+        .register()
+        .unwrap();
+    let mut events = registry().events();
+    for by in [
+        Override::because("for a while").lasting(seconds(3600)),
+        Override::because("for good"),
+    ] {
+        let attempts = RetryPolicy::new().attempts(2);
+        registry()
+            .reconfigure("steering.again", attempts, by)
+            .unwrap();
+    }
+    let told = reconfigured(&mut events, "steering.again");
+    let told: Vec<_> = told
+        .iter()
+        .map(|(changes, by)| (changes.concat(), by.as_ref().unwrap().reason()))
+        .collect();
+    let attempts = || "attempts = 2".to_owned();
+    assert_eq!(
+        told,
+        [(attempts(), "for a while"), (attempts(), "for good")]
+    );
+}
+
+#[test]
 fn of_two_changes_at_once_each_is_told_alone() {
     policy("steering.audit")
         .retry(RetryPolicy::new().attempts(2))

@@ -3,13 +3,17 @@
 use crate::file::{FileError, load};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use resilient_core::Unmentioned;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Editors and deployments write a file in several steps: what comes within this time is one change.
 const SETTLE: Duration = Duration::from_millis(50);
+
+/// Where changes do not cease, it is read all the same after this time.
+const LONGEST: Duration = Duration::from_millis(500);
 
 /// Why a file is not being watched.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +45,7 @@ pub struct Watch {
 
 /// Loads the file at `path`, and loads it again whenever it changes, on a thread of its own.
 ///
-/// `then` hears the result of each time but the first. A file that is refused is also logged, changes
+/// `then` hears the result of each time but the first; if it panics, it is told of the next one all the same. A file that is refused is also logged, changes
 /// nothing, and does not keep the next one from being read. The directory is watched, so the file may be
 /// replaced, by an editor or by a symbolic link that is switched over.
 ///
@@ -110,7 +114,8 @@ fn read_again(
     mut then: impl FnMut(Result<Vec<Unmentioned>, FileError>),
 ) {
     while changes.recv().is_ok() {
-        while changes.recv_timeout(SETTLE).is_ok() {}
+        let begun = Instant::now();
+        while begun.elapsed() < LONGEST && changes.recv_timeout(SETTLE).is_ok() {}
         let now = std::fs::read(path).ok();
         if now == held {
             continue;
@@ -120,7 +125,10 @@ fn read_again(
         if let Err(refused) = &loaded {
             tracing::error!(target: "resilient", event = "file_refused", %refused);
         }
-        then(loaded);
+        // It is told of the next change too.
+        if catch_unwind(AssertUnwindSafe(|| then(loaded))).is_err() {
+            tracing::error!(target: "resilient", event = "file_listener_panicked");
+        }
     }
 }
 
@@ -131,7 +139,7 @@ impl Drop for Watch {
         if let Some(reader) = self.reader.take()
             && reader.thread().id() != std::thread::current().id()
         {
-            // It has panicked only if `then` has, and that was reported.
+            // It does not panic: what `then` does is caught.
             let _ = reader.join();
         }
     }

@@ -206,6 +206,47 @@ fn a_file_is_read_again_when_it_changes_and_a_bad_one_does_not_stop_that() {
 }
 
 #[test]
+fn a_listener_that_panics_and_a_directory_that_is_never_quiet_do_not_keep_a_file_from_being_read() {
+    let _turn = FILE
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
+    policy("files.busy")
+        .retry(RetryPolicy::new())
+        .register()
+        .expect("a new name");
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("policies.toml");
+    let write = |attempts: u32| {
+        let text = format!("[\"files.busy\".retry]\nattempts = {attempts}\n");
+        fs::write(&file, text).expect("writable");
+    };
+    write(4);
+    let (told, results) = channel();
+    let watch = watch(&file, move |result| {
+        told.send(result.is_ok()).expect("somebody listens");
+        panic!("the listener has a mistake");
+    });
+    let watch = watch.expect("it is fine");
+    for attempts in [5, 6] {
+        write(attempts);
+        // Somebody else writes all the time.
+        let neighbour = directory.path().join("neighbour");
+        let begun = std::time::Instant::now();
+        let is_ok = loop {
+            fs::write(&neighbour, "busy").expect("writable");
+            match results.recv_timeout(Duration::from_millis(10)) {
+                Ok(is_ok) => break is_ok,
+                Err(_) => assert!(begun.elapsed() < Duration::from_secs(30), "it is not read"),
+            }
+        };
+        assert!(is_ok);
+        let (now, _) = setting("retry", "files.busy", "attempts");
+        assert_eq!(now.expect("it has a value"), attempts.to_string());
+    }
+    drop(watch);
+}
+
+#[test]
 fn the_schema_knows_every_kind_and_setting() {
     let schema: serde_json::Value =
         serde_json::from_str(&resilient_config::schema()).expect("it is JSON");

@@ -91,7 +91,24 @@ impl<P: Policy> Definition<P> {
 
     /// Lays what somebody changed over everything that is there.
     pub(crate) fn change(&mut self, changed: Changed<P>) {
+        // What ends no later than what is laid over it will never hold again.
+        for key in P::KEYS {
+            if changed.policy.written(key).is_none() {
+                continue;
+            }
+            for below in &mut self.changes {
+                if below.ends <= changed.ends {
+                    below.policy = below.policy.without(key);
+                }
+            }
+        }
+        self.forget_empty_changes();
         self.changes.push(changed);
+    }
+
+    fn forget_empty_changes(&mut self) {
+        self.changes
+            .retain(|changed| changed.policy != P::default());
     }
 
     /// Takes back what anybody changed about `key` while the program runs.
@@ -99,8 +116,7 @@ impl<P: Policy> Definition<P> {
         for changed in &mut self.changes {
             changed.policy = changed.policy.without(key);
         }
-        self.changes
-            .retain(|changed| changed.policy != P::default());
+        self.forget_empty_changes();
     }
 
     /// Takes back everything that anybody changed while the program runs.
@@ -382,6 +398,23 @@ mod tests {
             "override: change to 10",
         );
         expect(&|it| it.take_back("attempts"), 8, "SHOP");
+    }
+
+    #[test]
+    fn changes_that_will_never_hold_again_are_not_kept() {
+        let mut definition = Definition::<RetryPolicy>::default();
+        for attempts in 1..1000 {
+            definition.change(changed(attempts, NEVER));
+        }
+        assert_eq!(definition.changes.len(), 1);
+        definition.change(changed(7, 100));
+        definition.change(Changed {
+            policy: RetryPolicy::new().max_elapsed(std::time::Duration::from_secs(1)),
+            ..changed(0, NEVER)
+        });
+        assert_eq!(definition.changes.len(), 3, "each holds now or later");
+        definition.end_next_change(100);
+        assert_eq!(attempts(&definition).0, Some(Value::Count(999)));
     }
 
     #[test]

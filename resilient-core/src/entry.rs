@@ -310,7 +310,10 @@ impl<P: Policy> Entry<P> {
         let changes: Vec<_> = after
             .iter()
             .zip(before)
-            .filter(|(after, before)| after.value != before.value)
+            // Somebody who writes the value that holds anyway says who holds it from now on, and until when.
+            .filter(|(after, before)| {
+                after.value != before.value || by.is_some() && after.source != before.source
+            })
             .map(|(after, _)| match &after.value {
                 Some(value) => format!("{} = {value}", after.key),
                 None => format!("{} has no value any more", after.key),

@@ -470,7 +470,10 @@ impl CircuitBreaker {
         };
         let control = state.generation() << GENERATION | lane | timed | kind;
         let steered = !locked.enabled || state.by_hand().is_some();
-        head.steered.store(steered, Ordering::Relaxed);
+        // Who reads this line reads it on every call: it is written only if it changes.
+        if head.steered.load(Ordering::Relaxed) != steered {
+            head.steered.store(steered, Ordering::Relaxed);
+        }
         if head.control.load(Ordering::Relaxed) != control {
             head.control.store(control, Ordering::Release);
         }

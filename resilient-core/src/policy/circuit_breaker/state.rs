@@ -192,11 +192,10 @@ impl State {
     /// Whether nobody could tell it from a new one: closed, with no results that matter, and no memory
     /// of openings.
     pub(super) fn is_fresh(&mut self, now: Nanos) -> bool {
-        if self.watch.is_some() || !matches!(self.phase, Phase::Closed) {
-            return false;
-        }
         self.slide(now);
-        self.streak == 0
+        self.watch.is_none()
+            && matches!(self.phase, Phase::Closed)
+            && self.streak == 0
             && self.counts().calls == 0
             && self.remembers(now) == 0
             && self.transitions.is_empty()
