@@ -577,7 +577,7 @@ async fn a_preview_says_what_the_breaker_would_have_done_on_its_window() {
     let breaker = registry().circuit_breaker("steering.preview").unwrap();
     assert_eq!(
         consequence(&half).as_deref(),
-        Some("it would open with the next result: failure rate 50% of 10 calls reached 50%")
+        Some("it would open with the next failure: failure rate 50% of 10 calls reached 50%")
     );
     assert_eq!(
         consequence(&Changes::new().set("failure_rate", "60%")),
@@ -597,7 +597,7 @@ async fn a_preview_says_what_the_breaker_would_have_done_on_its_window() {
     let all = Changes::new().set("failure_rate", "100%");
     assert_eq!(
         consequence(&all).as_deref(),
-        Some("with that it would not have opened")
+        Some("what is in its window would not open it")
     );
     assert_eq!(consequence(&half), None, "it would have as well");
 }

@@ -317,11 +317,11 @@ impl State {
         other.reconfigure(rules, now);
         match (self.phase(), other.tripped()) {
             (Phase::Closed, Some(cause)) if self.tripped().is_none() => {
-                Some(format!("it would open with the next result: {cause}"))
+                Some(format!("it would open with the next failure: {cause}"))
             }
             // What opened it is still in its window, unless the rule is another one.
             (Phase::Open { .. }, None) if self.tripped().is_some() && other.counts().calls > 0 => {
-                Some("with that it would not have opened".to_owned())
+                Some("what is in its window would not open it".to_owned())
             }
             _ => None,
         }
