@@ -634,6 +634,10 @@ async fn the_stream_tells_what_happens_and_is_taken_up_again() -> Found<()> {
     late.until("event: transition").await?;
     let mut other = Stream::open(&asked, "/events/stream", Some("1-5")).await?;
     other.until("event: restarted").await?;
+    let ahead = format!("/events/stream?after={}", u64::MAX);
+    let mut ahead = Stream::open(&asked, &ahead, None).await?;
+    ahead.until("event: restarted").await?;
+    ahead.until("event: transition").await?;
     other.until("event: transition").await?;
 
     let events = asked.json("/events").await?;

@@ -92,17 +92,13 @@ impl Stream {
             let (process, position) = last.split_once('-')?;
             Some((process.parse::<u64>().ok()?, position.parse::<u64>().ok()?))
         });
-        let (position, foreword) = match last {
-            Some((process, position)) if process == *PROCESS => (position, None),
-            Some(_) => (0, Some("event: restarted\ndata: {}\n\n".to_owned())),
-            None => {
-                let newest = registry().history(u64::MAX).position();
-                (wanted.after.unwrap_or(newest), None)
-            }
-        };
+        let newest = registry().history(u64::MAX).position();
+        let (process, seen) = last.unwrap_or((*PROCESS, wanted.after.unwrap_or(newest)));
+        // Whoever has seen more than there is has seen it before the program was started again.
+        let is_foreign = process != *PROCESS || seen > newest;
         Self {
-            position,
-            foreword,
+            position: if is_foreign { 0 } else { seen },
+            foreword: is_foreign.then(|| "event: restarted\ndata: {}\n\n".to_owned()),
             all: wanted.all.then(|| registry().events()),
             is_caught_up: false,
             missed: 0,

@@ -144,12 +144,8 @@ impl State {
 
     /// How long it has been in `state`, up to now.
     pub(super) fn spent(&self, state: CircuitBreakerState, now: Nanos) -> Nanos {
-        let running = if self.kind() == state {
-            now.saturating_sub(self.since())
-        } else {
-            0
-        };
-        self.spent[state as usize].saturating_add(running)
+        let running = (self.kind() == state).then(|| now.saturating_sub(self.since()));
+        self.spent[state as usize].saturating_add(running.unwrap_or(0))
     }
 
     /// When the next probe is let through, if it is known.
